@@ -1,0 +1,575 @@
+// The walk over simdjson's token list; see CSimdJSON.h for what it promises.
+//
+// What is relied on, of simdjson's first stage (`stage1` of `internal::dom_parser_implementation`, the same from 3.0 on):
+// - the document is valid UTF-8, its strings are closed and hold no control characters;
+// - the list has the offset of every `{ } [ ] : ,` outside strings, of every opening quote, and of every first byte of a run of
+//   other bytes; so behind a string's closing quote there is only whitespace up to the next entry;
+// - behind the last entry stands the document's length, where the padded copy has a zero byte. No check below accepts a zero,
+//   so the walk cannot pass the end and needs no bounds of its own.
+
+#define SIMDJSON_EXCEPTIONS 0
+
+#include "CSimdJSON.h"
+
+#include <charconv>
+#include <cmath>
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+#include <new>
+#include <simdjson.h>
+#include <system_error>
+#include <type_traits>
+
+namespace {
+
+// Up to this many bytes of document the buffers are kept for the next one; a larger one's are given back when it has passed.
+constexpr size_t kept_capacity = size_t(1) << 20;
+
+// An array that is emptied and filled again without touching the allocator.
+template <typename T>
+class Buffer {
+    static_assert(std::is_trivially_copyable<T>::value, "moved by realloc");
+
+  public:
+    Buffer() = default;
+    Buffer(const Buffer &) = delete;
+    Buffer &operator=(const Buffer &) = delete;
+    ~Buffer() { std::free(data_); }
+
+    T *data() const { return data_; }
+    uint32_t count() const { return count_; }
+    void truncate(uint32_t count) { count_ = count; }
+
+    // nullptr when memory is out.
+    T *push() {
+        if (count_ == capacity_ && !reserve(capacity_ == 0 ? 16 : size_t(capacity_) * 2)) return nullptr;
+        return new (data_ + count_++) T();
+    }
+
+    bool reserve(size_t capacity) {
+        if (capacity <= capacity_) return true;
+        if (capacity > UINT32_MAX) return false;
+        void *grown = std::realloc(static_cast<void *>(data_), capacity * sizeof(T));
+        if (grown == nullptr) return false;
+        data_ = static_cast<T *>(grown);
+        capacity_ = uint32_t(capacity);
+        return true;
+    }
+
+    void release() {
+        std::free(data_);
+        data_ = nullptr;
+        count_ = capacity_ = 0;
+    }
+
+  private:
+    T *data_ = nullptr;
+    uint32_t count_ = 0;
+    uint32_t capacity_ = 0;
+};
+
+enum class Key { v, ts, data, overwrite, window, node_id, tag, start, end, other };
+
+bool is_digit(uint8_t byte) { return uint8_t(byte - '0') <= 9; }
+
+bool is_space(uint8_t byte) { return byte == ' ' || byte == '\n' || byte == '\r' || byte == '\t'; }
+
+// Whether a number or literal may end before this byte.
+bool ends_scalar(uint8_t byte) { return byte == ',' || byte == '}' || byte == ']' || is_space(byte); }
+
+// -1 unless the four bytes are hexadecimal digits.
+int32_t hex4(const uint8_t *text) {
+    int32_t value = 0;
+    for (int i = 0; i < 4; ++i) {
+        uint8_t byte = text[i];
+        int32_t digit;
+        if (is_digit(byte)) digit = byte - '0';
+        else if (uint8_t((byte | 0x20) - 'a') <= 5) digit = (byte | 0x20) - 'a' + 10;
+        else return -1;
+        value = value << 4 | digit;
+    }
+    return value;
+}
+
+uint8_t *put_utf8(uint8_t *to, int32_t scalar) {
+    if (scalar < 0x80) {
+        *to++ = uint8_t(scalar);
+    } else if (scalar < 0x800) {
+        *to++ = uint8_t(0xC0 | scalar >> 6);
+        *to++ = uint8_t(0x80 | (scalar & 0x3F));
+    } else if (scalar < 0x10000) {
+        *to++ = uint8_t(0xE0 | scalar >> 12);
+        *to++ = uint8_t(0x80 | (scalar >> 6 & 0x3F));
+        *to++ = uint8_t(0x80 | (scalar & 0x3F));
+    } else {
+        *to++ = uint8_t(0xF0 | scalar >> 18);
+        *to++ = uint8_t(0x80 | (scalar >> 12 & 0x3F));
+        *to++ = uint8_t(0x80 | (scalar >> 6 & 0x3F));
+        *to++ = uint8_t(0x80 | (scalar & 0x3F));
+    }
+    return to;
+}
+
+// A number's parts, as far as its grammar goes.
+struct Number {
+    const uint8_t *end;
+    // The digits before and behind the point as one number, when `count`, which is how many they are, is at most 19.
+    uint64_t digits;
+    size_t count;
+    // Of ten, for `digits`.
+    int64_t exponent;
+    bool negative;
+};
+
+const double powers_of_ten[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,  1e9,  1e10, 1e11,
+                                1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
+
+struct Walk {
+    uint8_t *bytes;
+    uint32_t length;
+    const uint32_t *next;
+    // Whether any string may have an escape: mostly none has, and then none is searched.
+    bool escapes;
+    SJDocument &document;
+    Buffer<SJElement> &elements;
+    Buffer<SJPoint> &points;
+
+    bool fail(SJStatus status, uint32_t offset) {
+        document.status = status;
+        document.errorOffset = offset;
+        return false;
+    }
+
+    uint8_t peek() const { return bytes[*next]; }
+
+    // MARK: Scalars
+
+    bool end_scalar(const uint8_t *end, SJStatus otherwise) {
+        uint32_t offset = uint32_t(end - bytes);
+        if (ends_scalar(*end) || offset == length) return true;
+        return fail(otherwise, offset);
+    }
+
+    bool scan_number(uint32_t offset, Number &number) {
+        const uint8_t *at = bytes + offset;
+        number.negative = *at == '-';
+        at += number.negative;
+        const uint8_t *first = at;
+        uint64_t digits = 0;
+        if (!is_digit(*at)) return fail(SJStatusExpectedNumber, uint32_t(at - bytes));
+        if (*at == '0') {
+            ++at;
+        } else {
+            do digits = digits * 10 + uint64_t(*at++ - '0');
+            while (is_digit(*at));
+        }
+        number.count = size_t(at - first);
+        number.exponent = 0;
+        if (*at == '.') {
+            const uint8_t *fraction = ++at;
+            while (is_digit(*at)) digits = digits * 10 + uint64_t(*at++ - '0');
+            if (at == fraction) return fail(SJStatusExpectedNumber, uint32_t(at - bytes));
+            number.count += size_t(at - fraction);
+            number.exponent = fraction - at;
+        }
+        if ((*at | 0x20) == 'e') {
+            ++at;
+            bool negative = *at == '-';
+            at += negative || *at == '+';
+            if (!is_digit(*at)) return fail(SJStatusExpectedNumber, uint32_t(at - bytes));
+            int64_t exponent = 0;
+            for (; is_digit(*at); ++at)
+                if (exponent < 1000000) exponent = exponent * 10 + (*at - '0');
+            number.exponent += negative ? -exponent : exponent;
+        }
+        number.end = at;
+        number.digits = digits;
+        return end_scalar(at, SJStatusExpectedNumber);
+    }
+
+    double convert(uint32_t offset, const Number &number) const {
+        // Clinger: both are exact as doubles, so one rounded operation gives the nearest double.
+        if (number.count <= 19 && number.digits <= uint64_t(1) << 53 && number.exponent >= -22 && number.exponent <= 22) {
+            double value = double(number.digits);
+            value = number.exponent < 0 ? value / powers_of_ten[-number.exponent] : value * powers_of_ten[number.exponent];
+            return number.negative ? -value : value;
+        }
+        const char *first = reinterpret_cast<const char *>(bytes + offset);
+        const char *last = reinterpret_cast<const char *>(number.end);
+        double value = 0;
+        auto result = std::from_chars(first, last, value);
+        if (result.ec == std::errc()) return value;
+        // Past the greatest double, or nearer to zero than the least: the place of the first digit that is not 0 tells which.
+        int64_t place = int64_t(number.count) - 1 + number.exponent;
+        for (const char *at = first; at < last && (*at < '1' || *at > '9'); ++at) place -= *at == '0';
+        return place > 0 ? HUGE_VAL : (number.negative ? -0.0 : 0.0);
+    }
+
+    bool literal(uint32_t offset, const char *text, uint32_t count) {
+        if (std::memcmp(bytes + offset, text, count) != 0) return fail(SJStatusExpectedLiteral, offset);
+        return end_scalar(bytes + offset + count, SJStatusExpectedLiteral);
+    }
+
+    // The string at `*next`, with its escapes resolved in place: what is resolved is never longer than what was written.
+    bool string(SJText &text) {
+        uint32_t opening = *next;
+        uint32_t closing = next[1] - 1;
+        while (closing > opening && is_space(bytes[closing])) --closing;
+        if (closing == opening || bytes[closing] != '"') return fail(SJStatusUnclosedString, opening);
+        text.offset = opening + 1;
+        text.length = closing - opening - 1;
+        if (!escapes) return true;
+        uint8_t *content = bytes + text.offset;
+        uint8_t *escape = static_cast<uint8_t *>(std::memchr(content, '\\', text.length));
+        return escape == nullptr || unescape(text, escape, bytes + closing);
+    }
+
+    bool unescape(SJText &text, uint8_t *from, const uint8_t *end) {
+        uint8_t *to = from;
+        while (from < end) {
+            if (*from != '\\') {
+                *to++ = *from++;
+                continue;
+            }
+            // A closing quote follows, so one byte behind the backslash is always there; hex4 stops at that quote.
+            uint32_t place = uint32_t(from - bytes);
+            uint8_t what = from[1];
+            from += 2;
+            switch (what) {
+            case '"': case '\\': case '/': *to++ = what; break;
+            case 'b': *to++ = '\b'; break;
+            case 'f': *to++ = '\f'; break;
+            case 'n': *to++ = '\n'; break;
+            case 'r': *to++ = '\r'; break;
+            case 't': *to++ = '\t'; break;
+            case 'u': {
+                int32_t scalar = hex4(from);
+                if (scalar < 0) return fail(SJStatusExpectedEscape, place);
+                from += 4;
+                if (scalar >= 0xD800 && scalar < 0xE000) {
+                    // A surrogate without its other half stands for no character.
+                    int32_t low = scalar < 0xDC00 && from[0] == '\\' && from[1] == 'u' ? hex4(from + 2) : -1;
+                    if (low < 0xDC00 || low >= 0xE000) return fail(SJStatusExpectedEscape, place);
+                    from += 6;
+                    scalar = 0x10000 + ((scalar - 0xD800) << 10) + (low - 0xDC00);
+                }
+                to = put_utf8(to, scalar);
+                break;
+            }
+            default: return fail(SJStatusExpectedEscape, place);
+            }
+        }
+        text.length = uint32_t(to - (bytes + text.offset));
+        return true;
+    }
+
+    // MARK: Values
+
+    // The members of the object at `*next`: `member` is called at each value and must move behind it.
+    template <typename Member>
+    bool members(Member member) {
+        ++next;
+        if (peek() == '}') {
+            ++next;
+            return true;
+        }
+        for (;;) {
+            Key name;
+            if (!key(name)) return false;
+            if (peek() != ':') return fail(SJStatusExpectedColon, *next);
+            ++next;
+            if (!member(name)) return false;
+            uint8_t byte = peek();
+            if (byte != ',' && byte != '}') return fail(SJStatusExpectedCommaOrBrace, *next);
+            ++next;
+            if (byte == '}') return true;
+        }
+    }
+
+    // The items of the array at `*next`: `item` is called at each value and must move behind it.
+    template <typename Item>
+    bool items(Item item) {
+        ++next;
+        if (peek() == ']') {
+            ++next;
+            return true;
+        }
+        for (;;) {
+            if (!item()) return false;
+            uint8_t byte = peek();
+            if (byte != ',' && byte != ']') return fail(SJStatusExpectedCommaOrBracket, *next);
+            ++next;
+            if (byte == ']') return true;
+        }
+    }
+
+    bool key(Key &key) {
+        if (peek() != '"') return fail(SJStatusExpectedKey, *next);
+        const uint8_t *name = bytes + *next + 1;
+        if (name[0] == 'v' && name[1] == '"') {
+            key = Key::v;
+            ++next;
+            return true;
+        }
+        if (name[0] == 't' && name[1] == 's' && name[2] == '"') {
+            key = Key::ts;
+            ++next;
+            return true;
+        }
+        SJText text;
+        if (!string(text)) return false;
+        key = known(text);
+        ++next;
+        return true;
+    }
+
+    Key known(SJText text) const {
+        static const struct { const char *name; Key key; } names[] = {
+            {"v", Key::v}, {"ts", Key::ts}, {"data", Key::data}, {"overwrite", Key::overwrite}, {"window", Key::window},
+            {"node_id", Key::node_id}, {"tag", Key::tag}, {"start", Key::start}, {"end", Key::end},
+        };
+        for (const auto &name : names)
+            if (std::strlen(name.name) == text.length && std::memcmp(name.name, bytes + text.offset, text.length) == 0)
+                return name.key;
+        return Key::other;
+    }
+
+    // Any value: reads it to its end and says what it is. `depth` counts the containers around it.
+    bool value(SJToken &token, int depth) {
+        uint32_t offset = *next;
+        token.text = {offset, 1};
+        switch (bytes[offset]) {
+        case '"':
+            token.kind = SJKindString;
+            if (!string(token.text)) return false;
+            break;
+        case '{':
+            token.kind = SJKindObject;
+            if (depth == SJ_MAX_DEPTH) return fail(SJStatusTooDeep, offset);
+            return members([&](Key) { return skip(depth + 1); });
+        case '[':
+            token.kind = SJKindArray;
+            if (depth == SJ_MAX_DEPTH) return fail(SJStatusTooDeep, offset);
+            return items([&] { return skip(depth + 1); });
+        case 't':
+            token = {{offset, 4}, SJKindBoolean};
+            if (!literal(offset, "true", 4)) return false;
+            break;
+        case 'f':
+            token = {{offset, 5}, SJKindBoolean};
+            if (!literal(offset, "false", 5)) return false;
+            break;
+        case 'n':
+            token = {{offset, 4}, SJKindNull};
+            if (!literal(offset, "null", 4)) return false;
+            break;
+        case '-': case '0': case '1': case '2': case '3': case '4': case '5': case '6': case '7': case '8': case '9': {
+            Number number;
+            if (!scan_number(offset, number)) return false;
+            token.text.length = uint32_t(number.end - bytes) - offset;
+            token.kind = std::isfinite(convert(offset, number)) ? SJKindNumber : SJKindHugeNumber;
+            break;
+        }
+        default:
+            return fail(SJStatusExpectedValue, offset);
+        }
+        ++next;
+        return true;
+    }
+
+    bool skip(int depth) {
+        SJToken token;
+        return value(token, depth);
+    }
+
+    bool point_value(SJPoint &point, int depth) {
+        uint8_t byte = peek();
+        if (is_digit(byte) || byte == '-') {
+            uint32_t offset = *next;
+            Number number;
+            if (!scan_number(offset, number)) return false;
+            point.value.number = convert(offset, number);
+            point.valueKind = SJKindNumber;
+            if (!std::isfinite(point.value.number)) {
+                point.value.text = {offset, uint32_t(number.end - bytes) - offset};
+                point.valueKind = SJKindHugeNumber;
+            }
+            ++next;
+            return true;
+        }
+        SJToken token;
+        if (!value(token, depth)) return false;
+        point.value.text = token.text;
+        point.valueKind = token.kind;
+        return true;
+    }
+
+    bool point_timestamp(SJPoint &point, int depth) {
+        SJToken token;
+        if (!value(token, depth)) return false;
+        point.timestampOffset = token.text.offset;
+        point.timestampLength = uint16_t(token.text.length < UINT16_MAX ? token.text.length : UINT16_MAX);
+        point.timestampKind = token.kind;
+        return true;
+    }
+
+    // One item of an array of points; `depth` counts the containers around it.
+    bool point(int depth) {
+        SJPoint *point = points.push();
+        if (point == nullptr) return fail(SJStatusOutOfMemory, *next);
+        if (peek() == '{') {
+            return members([&](Key key) {
+                switch (key) {
+                case Key::v: return point_value(*point, depth + 1);
+                case Key::ts: return point_timestamp(*point, depth + 1);
+                default: return skip(depth + 1);
+                }
+            });
+        }
+        SJToken token;
+        if (!value(token, depth)) return false;
+        point->value.text = token.text;
+        point->valueKind = token.kind;
+        point->timestampKind = SJKindNoObject;
+        return true;
+    }
+
+    bool data(SJElement &element, int depth) {
+        // A second `data` replaces the first.
+        points.truncate(element.firstPoint);
+        if (peek() != '[') {
+            element.pointCount = 0;
+            return value(element.data, depth);
+        }
+        element.data = {{*next, 1}, SJKindArray};
+        if (!items([&] { return point(depth + 1); })) return false;
+        element.pointCount = points.count() - element.firstPoint;
+        return true;
+    }
+
+    bool window(SJElement &element, int depth) {
+        element.windowStart = element.windowEnd = {};
+        if (peek() != '{') return value(element.window, depth);
+        element.window = {{*next, 1}, SJKindObject};
+        return members([&](Key key) {
+            switch (key) {
+            case Key::start: return value(element.windowStart, depth + 1);
+            case Key::end: return value(element.windowEnd, depth + 1);
+            default: return skip(depth + 1);
+            }
+        });
+    }
+
+    bool element(int depth) {
+        SJElement *element = elements.push();
+        if (element == nullptr) return fail(SJStatusOutOfMemory, *next);
+        element->firstPoint = points.count();
+        if (peek() != '{') return value(element->token, depth);
+        element->token = {{*next, 1}, SJKindObject};
+        return members([&](Key key) {
+            switch (key) {
+            case Key::v: return point_value(element->point, depth + 1);
+            case Key::ts: return point_timestamp(element->point, depth + 1);
+            case Key::data: return data(*element, depth + 1);
+            case Key::overwrite: return value(element->overwrite, depth + 1);
+            case Key::window: return window(*element, depth + 1);
+            case Key::node_id: return value(element->nodeID, depth + 1);
+            case Key::tag: return value(element->tag, depth + 1);
+            default: return skip(depth + 1);
+            }
+        });
+    }
+
+    bool root(SJItems what) {
+        document.root.text = {*next, 1};
+        if (peek() == '{') {
+            document.root.kind = SJKindObject;
+            return element(0);
+        }
+        if (peek() == '[') {
+            document.root.kind = SJKindArray;
+            if (what == SJItemsElements) return items([&] { return element(1); });
+            SJElement *element = elements.push();
+            return element != nullptr ? data(*element, 0) : fail(SJStatusOutOfMemory, 0);
+        }
+        if (!value(document.root, 0)) return false;
+        if (document.root.kind != SJKindNumber && document.root.kind != SJKindHugeNumber) return true;
+        SJElement *element = elements.push();
+        if (element == nullptr) return fail(SJStatusOutOfMemory, 0);
+        --next;
+        return point_value(element->point, 0);
+    }
+};
+
+} // namespace
+
+struct SJParser {
+    std::unique_ptr<simdjson::internal::dom_parser_implementation> stage;
+    Buffer<uint8_t> bytes;
+    Buffer<SJElement> elements;
+    Buffer<SJPoint> points;
+    SJDocument document;
+
+    bool reserve(size_t length) {
+        if (length <= kept_capacity && stage && stage->capacity() > kept_capacity) {
+            stage.reset();
+            bytes.release();
+            elements.release();
+            points.release();
+        }
+        if (stage && stage->capacity() >= length) return true;
+        size_t capacity = 4096;
+        while (capacity < length) capacity *= 2;
+        // Past this the document itself is what counts: no more than it needs.
+        if (capacity > kept_capacity) capacity = length;
+        // The stage last: while its capacity is enough, so is everything else.
+        stage.reset();
+        return bytes.reserve(capacity + simdjson::SIMDJSON_PADDING)
+            && simdjson::get_active_implementation()->create_dom_parser_implementation(capacity, SJ_MAX_DEPTH, stage)
+                == simdjson::SUCCESS;
+    }
+
+    SJStatus parse(const void *from, size_t length, SJItems items) {
+        if (length == 0) return SJStatusEmpty;
+        if (length > UINT32_MAX - simdjson::SIMDJSON_PADDING) return SJStatusTooLong;
+        if (!reserve(length)) return SJStatusOutOfMemory;
+        std::memcpy(bytes.data(), from, length);
+        std::memset(bytes.data() + length, 0, simdjson::SIMDJSON_PADDING);
+        document.bytes = bytes.data();
+        document.byteCount = uint32_t(length);
+
+        simdjson::error_code error = stage->stage1(bytes.data(), length, simdjson::stage1_mode::regular);
+        if (error != simdjson::SUCCESS) {
+            // Which error stage 1 names first is its own affair; bytes that are no text are not to be called malformed JSON.
+            if (!simdjson::validate_utf8(static_cast<const char *>(from), length)) return SJStatusInvalidUTF8;
+            switch (error) {
+            case simdjson::EMPTY: return SJStatusEmpty;
+            case simdjson::UNESCAPED_CHARS: return SJStatusControlCharacter;
+            default: return SJStatusUnclosedString;
+            }
+        }
+        bool escapes = std::memchr(bytes.data(), '\\', length) != nullptr;
+        const uint32_t *first = stage->structural_indexes.get();
+        Walk walk{bytes.data(), uint32_t(length), first, escapes, document, elements, points};
+        if (walk.root(items) && walk.next != first + stage->n_structural_indexes)
+            walk.fail(SJStatusExpectedEnd, *walk.next);
+        return document.status;
+    }
+};
+
+SJParser *sj_parser_create(void) { return new (std::nothrow) SJParser(); }
+
+void sj_parser_destroy(SJParser *parser) { delete parser; }
+
+const SJDocument *sj_parse(SJParser *parser, const void *bytes, size_t length, SJItems items) {
+    parser->document = SJDocument();
+    parser->elements.truncate(0);
+    parser->points.truncate(0);
+    parser->document.status = parser->parse(bytes, length, items);
+    parser->document.elements = parser->elements.data();
+    parser->document.elementCount = parser->elements.count();
+    parser->document.points = parser->points.data();
+    parser->document.pointCount = parser->points.count();
+    return &parser->document;
+}

@@ -1,0 +1,73 @@
+internal import CLibPQ
+
+/// One connection to a PostgreSQL server, through libpq.
+///
+/// The invariants. After every call the connection is either idle on the protocol level, with all results read, or
+/// closed: an error that leaves its state unknown closes it, and `isUsable` tells. And no call but `init` waits
+/// longer than `statementTimeout` plus `grace` for a server that gives no sign: the server's own `statement_timeout`
+/// comes first and is kind `server`, `queryCanceled`; this side's deadline is for a server or a network that hangs,
+/// and is kind `timedOut`. The waiting is `poll(2)` on libpq's socket in nonblocking mode.
+///
+/// Not Sendable: one handle, one thread at a time.
+public final class Connection {
+    /// How much longer than the server's own limit this side waits. Tests shorten it.
+    var grace = Duration.seconds(5)
+
+    /// libpq's PGconn; nil once closed. Only `close` frees it.
+    private(set) var handle: OpaquePointer?
+
+    /// The longest that the server lets a statement run.
+    public let statementTimeout: Duration
+    /// The host that was reached, of several perhaps: name, address or socket folder.
+    public let host: String
+    public let port: String
+    public let database: String
+    /// PostgreSQL's numbering: 150018 is 15.18.
+    public let serverVersion: Int
+    /// Process id of the server's backend, as in `pg_stat_activity`.
+    public let backendID: Int32
+
+    /// Connects and waits for it, at most `connect_timeout` (5 s) for each host that the connection string names.
+    ///
+    /// - Parameters:
+    ///   - conninfo: a libpq connection string, `key=value …` or a URI (PostgreSQL documentation, 34.1.1). It overrides
+    ///     these defaults: `connect_timeout=5`, `application_name`, keepalives after 30 s, every 10 s, three times,
+    ///     `tcp_user_timeout=30000`, `target_session_attrs=read-write`. The session is always in UTF-8.
+    ///   - applicationName: shown in `pg_stat_activity`.
+    ///   - statementTimeout: set on the server as `statement_timeout`; 1 ms to 24 days.
+    /// - Throws: `usage` for a malformed connection string; `connectionFailed`, the message with a part for each host;
+    ///   or as `execute` if setting the timeout fails.
+    public init(
+        _ conninfo: String, applicationName: String, statementTimeout: Duration = .seconds(60)
+    ) throws(PostgresError) {
+        let handle = try Self.connect(conninfo, applicationName: applicationName)
+        self.handle = handle
+        self.statementTimeout = min(max(statementTimeout, .milliseconds(1)), .milliseconds(Int32.max))
+        // libpq owns these strings.
+        host = PQhost(handle).map { String(cString: $0) } ?? ""
+        port = PQport(handle).map { String(cString: $0) } ?? ""
+        database = PQdb(handle).map { String(cString: $0) } ?? ""
+        serverVersion = Int(PQserverVersion(handle))
+        backendID = PQbackendPID(handle)
+        // If it throws, deinit closes: everything is initialized by now.
+        _ = try run("SET statement_timeout = \(self.statementTimeout.milliseconds)", .connect)
+    }
+
+    deinit { close() }
+
+    /// Where this connection goes, for logs: `host:port/database`.
+    public var endpoint: String { "\(host):\(port)/\(database)" }
+
+    /// Whether the next statement may succeed. A server that went away since the last call shows only then.
+    public var isUsable: Bool {
+        guard let handle else { return false }
+        return PQstatus(handle) == CONNECTION_OK
+    }
+
+    /// Says goodbye to the server and frees the connection, without waiting. A transaction under way is rolled back by
+    /// the server when it notices. Harmless on a closed connection.
+    public func close() {
+        PQfinish(handle)
+        handle = nil
+    }
+}

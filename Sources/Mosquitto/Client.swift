@@ -1,0 +1,161 @@
+/// A client of one MQTT 5 broker that takes messages at QoS 1 and acknowledges them when its owner says so.
+///
+/// One client, one thread: the owner's thread makes all calls, and waits for the descriptor itself. In a loop:
+///
+///     try client.connect()
+///     while running {
+///         var entry = pollfd(
+///             fd: client.fileDescriptor!, events: Int16(POLLIN | (client.wantsWrite ? POLLOUT : 0)), revents: 0)
+///         poll(&entry, 1, more ? 0 : 1000)
+///         more = try client.read(limit: 2000) == .limit
+///         …                            // make durable what the handler was given
+///         try client.keepAlive()
+///         try client.write()           // acknowledges all of it
+///     }
+///
+/// Every turn calls `read`, whatever `poll` said: it also carries the start of a connection forward, and with TLS the next message
+/// may wait in memory where `poll` cannot see it. The error that ends a connection is thrown once; then `connect()` anew.
+///
+/// The broker may send a message again that it was given an acknowledgement for, if that was lost on its way.
+public final class Client {
+    private let options: Options
+    private let handler: any ClientHandler
+    private var connection: Connection?
+    /// Where the next connection binds to, after the host's other address family did not answer.
+    private var localAddress: String?
+
+    /// Connects nothing yet.
+    ///
+    /// - Parameter handler: kept alive by the client. If it holds the client in turn, let it do so `unowned`.
+    /// - Throws: `.configure` if the options can never work.
+    public init(_ options: Options, handler: any ClientHandler) throws(MosquittoError) {
+        try options.validate()
+        self.options = options
+        self.handler = handler
+    }
+
+    /// Starts to connect, after abandoning any connection there was. `read` takes it further; `ClientHandler.connected` tells when
+    /// it is done, and `read` or `keepAlive` throw if it is not within `Options.connectTimeout`.
+    ///
+    /// MQTT 5 with clean start off: the session that the broker kept goes on. Blocks for the name lookup only. If the host has
+    /// addresses of both families and one of them did not answer, the next call takes the other family.
+    public func connect() throws(MosquittoError) {
+        abandon()
+        if let localAddress {
+            self.localAddress = nil
+            do {
+                connection = try Connection(options, handler: handler, localAddress: localAddress)
+                return
+            } catch {
+                // The host has no address of that family: take what it has.
+            }
+        }
+        connection = try Connection(options, handler: handler, localAddress: nil)
+    }
+
+    /// What to poll for reading, and for writing if `wantsWrite`. Nil while there is no connection, begun or done.
+    public var fileDescriptor: Int32? { connection?.socket?.descriptor }
+
+    /// Whether something is queued for `write()`, or a beginning connection waits for its socket to become writable.
+    ///
+    /// After `read` it is true until the `write` that acknowledges, so an owner that polls in between should not ask for it.
+    public var wantsWrite: Bool { connection?.wantsWrite ?? false }
+
+    /// Whether the broker has accepted the connection.
+    public var isConnected: Bool { connection?.isConnected ?? false }
+
+    /// Calls the handler for each packet that has come, until the socket is drained or `limit` messages were handed over.
+    /// No packet leaves in here but the CONNECT of a beginning connection.
+    ///
+    /// If it throws, the messages of this call and of others since the last `write()` come again on the next connection.
+    /// - Parameter limit: at least 1.
+    /// - Returns: `.limit` if more may wait where `poll` does not see it: call again without waiting.
+    public func read(limit: Int) throws(MosquittoError) -> ReadOutcome {
+        precondition(limit > 0, "a limit of no messages reads nothing")
+        return try run(.read) { connection throws(MosquittoError) in try connection.read(limit: limit) }
+    }
+
+    /// Sends all that is queued, as far as the socket takes it: with it go the acknowledgements of everything read so far. If
+    /// `wantsWrite` is still true after it, call again when the descriptor is writable.
+    public func write() throws(MosquittoError) {
+        try run(.write) { connection throws(MosquittoError) in try connection.write() }
+    }
+
+    /// Queues a ping when one is due, for the next `write()`, and throws if the last one was not answered or a beginning connection
+    /// takes too long. Call it about once a second, and before `write()`.
+    public func keepAlive() throws(MosquittoError) {
+        try run(.keepAlive) { connection throws(MosquittoError) in try connection.keepAlive() }
+    }
+
+    /// Queues a subscription at QoS 1 to all the filters; the answer comes to `ClientHandler.subscribed`.
+    ///
+    /// QoS 1 it is and no other: QoS 2 makes libmosquitto confirm a message before it hands it over. What was published at QoS 2
+    /// arrives at QoS 1, what was published at QoS 0 arrives at QoS 0, without any acknowledgement.
+    @discardableResult
+    public func subscribe(
+        _ filters: [String], retained: RetainedDelivery = .toNewSubscription
+    ) throws(MosquittoError) -> MessageID {
+        guard let connection else { throw .notConnected(.subscribe) }
+        return try connection.subscribe(filters, retained: retained)
+    }
+
+    /// Queues the end of subscriptions; the answer comes to `ClientHandler.unsubscribed`.
+    @discardableResult
+    public func unsubscribe(_ filters: [String]) throws(MosquittoError) -> MessageID {
+        guard let connection else { throw .notConnected(.unsubscribe) }
+        return try connection.unsubscribe(filters)
+    }
+
+    /// Sends what is queued, **acknowledgements included**, then DISCONNECT, and closes. The session stays with the broker.
+    ///
+    /// - Parameter patience: how long it may block for a socket that takes nothing; after that it is as good as `abandon()`.
+    public func disconnect(within patience: Duration = .seconds(2)) {
+        demandOutsideHandler()
+        connection?.disconnect(within: patience)
+        connection = nil
+    }
+
+    /// Closes without sending what is queued: what was not acknowledged comes again on the next connection.
+    public func abandon() {
+        demandOutsideHandler()
+        connection = nil
+    }
+
+    private func run<R>(
+        _ operation: MosquittoError.Operation, _ body: (Connection) throws(MosquittoError) -> R
+    ) throws(MosquittoError) -> R {
+        demandOutsideHandler()
+        guard let connection else { throw .notConnected(operation) }
+        do {
+            return try body(connection)
+        } catch {
+            if connection.phase == .reaching, let socket = connection.socket {
+                localAddress = socket.isIPv6 ? "0.0.0.0" : "::"
+            }
+            self.connection = nil
+            throw error
+        }
+    }
+
+    /// libmosquitto is in the middle of its work when it calls, so its handle must stay as it is.
+    private func demandOutsideHandler() {
+        precondition(connection?.isCallingHandler != true, "called from within ClientHandler")
+    }
+}
+
+/// Why `Client.read` returned.
+public enum ReadOutcome: Sendable {
+    /// Nothing is left to read for now.
+    case drained
+    /// There may be more.
+    case limit
+}
+
+/// Which retained messages a broker sends upon a subscription. MQTT 5, section 3.8.3.1.
+public enum RetainedDelivery: Sendable {
+    /// All that match, each time.
+    case always
+    /// Those that match, if the session does not hold the subscription yet: a reconnect does not repeat them.
+    case toNewSubscription
+    case never
+}

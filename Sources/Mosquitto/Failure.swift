@@ -1,0 +1,61 @@
+import Glibc
+
+/// What is known when a connection ends: from it comes the error that its owner is told.
+struct Failure {
+    var operation: MosquittoError.Operation
+    var code: MosquittoError.Code
+    var errno: Int32
+    var phase: Connection.Phase
+    var options: Client.Options
+    var refusal: ReasonCode?
+    var endReason: ReasonCode?
+    var errorLines: [String]
+
+    var error: MosquittoError {
+        if let refusal {
+            return MosquittoError(
+                operation: .connect, code: .refused, reason: refusal,
+                message: "the broker refused the connection: \(refusal)", hint: refusal.hint)
+        }
+        // The broker's DISCONNECT is a success to libmosquitto.
+        if code == .success, let endReason {
+            return MosquittoError(
+                operation: operation, code: .connectionLost, reason: endReason,
+                message: "the broker ended the connection: \(endReason)", hint: endReason.hint)
+        }
+        if phase != .open, let tls = TLSFailure(errorLines: errorLines, options: options) {
+            return MosquittoError(operation: .connect, code: .tls, message: tls.message, hint: tls.hint)
+        }
+        // libmosquitto reports trouble of OpenSSL's with this number.
+        if code == .system, errno == EPROTO, options.tls != nil {
+            return MosquittoError(operation: operation, code: .tls, message: "the TLS connection broke")
+        }
+        return MosquittoError(
+            operation: operation, code: code, errno: code == .system ? errno : 0, message: message, hint: hint)
+    }
+
+    private var message: String {
+        switch code {
+        case .system: "\(code.message(errno: errno)) (\(options.address))"
+        case .timedOut: "no connection to \(options.address) within \(options.connectTimeout)"
+        case .nameLookup: "cannot find the host \(options.host): \(code.message(errno: errno))"
+        case .connectionLost where phase != .open: "\(options.address) closed without accepting"
+        default: code.message(errno: errno)
+        }
+    }
+
+    private var hint: String? {
+        switch (code, phase) {
+        case (.nameLookup, _): "check the host's name, and this machine's DNS"
+        case (.timedOut, .reaching): "check the address, and the firewalls on the way"
+        case (.timedOut, _), (.connectionLost, .opening), (.protocolViolation, .opening):
+            "is this an MQTT 5 broker's port, one \(options.tls == nil ? "without" : "with") TLS?"
+        case (.system, _) where errno == ECONNREFUSED: "is the broker running, and the port right?"
+        case (.system, _) where errno == ENETUNREACH || errno == EHOSTUNREACH: "check the address and this machine's network"
+        case (.keepAlive, _): "check the network, and whether the broker hangs"
+        case (.malformedUTF8, _):
+            "a topic or property has characters that libmosquitto refuses; the message comes again until it is taken off the broker"
+        default: nil
+        }
+    }
+}

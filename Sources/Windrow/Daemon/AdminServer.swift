@@ -1,0 +1,61 @@
+import Glibc
+import Hummingbird
+import Logging
+import NIOCore
+import ServiceLifecycle
+
+/// The admin address cannot be had.
+public struct AdminServerError: Error, Sendable, CustomStringConvertible {
+    public var address: String
+    public var message: String
+
+    public var description: String {
+        "http.admin: cannot listen on \(address): \(message); stop what listens there or choose another address"
+    }
+}
+
+/// Serves `http.admin`: health, readiness and metrics, for probes and for Prometheus.
+struct AdminServer: Service {
+    let address: Configuration.ListenAddress
+    let status: DaemonStatus
+
+    func run() async throws {
+        var log = Logger(label: "windrow.admin")
+        // Hummingbird's own lines about a server that starts and stops say nothing to an operator.
+        log.logLevel = .warning
+        let application = Application(
+            router: router(),
+            configuration: ApplicationConfiguration(
+                address: .hostname(address.host, port: Int(address.port)), serverName: "windrow"),
+            logger: log)
+        do {
+            try await application.run()
+        } catch let error as IOError {
+            throw AdminServerError(address: "\(address)", message: String(cString: strerror(error.errnoCode)))
+        }
+    }
+
+    private func router() -> Router<BasicRequestContext> {
+        let router = Router()
+        router.get("/healthz") { _, _ in
+            let stuck = status.liveness.stuck
+            return Self.text(stuck.isEmpty ? .ok : .serviceUnavailable, stuck.isEmpty ? ["alive"] : stuck.map { "stuck: \($0)" })
+        }
+        router.get("/readyz") { _, _ in
+            let failures = status.failures
+            return Self.text(failures.isEmpty ? .ok : .serviceUnavailable, failures.isEmpty ? ["ready"] : failures)
+        }
+        router.get("/metrics") { _, _ in
+            Response(
+                status: .ok, headers: [.contentType: "text/plain; version=0.0.4; charset=utf-8"],
+                body: .init(byteBuffer: ByteBuffer(string: PrometheusText.render(status))))
+        }
+        return router
+    }
+
+    private static func text(_ status: HTTPResponse.Status, _ lines: [String]) -> Response {
+        Response(
+            status: status, headers: [.contentType: "text/plain; charset=utf-8"],
+            body: .init(byteBuffer: ByteBuffer(string: lines.joined(separator: "\n") + "\n")))
+    }
+}

@@ -1,0 +1,92 @@
+import Synchronization
+
+// The accounting. Each point that came in is counted again for what became of it, and the two sides meet:
+//
+//   received + replayed = inserted + updated + kept + superseded + rejected + pending
+//
+// A message that is rejected before its points are known counts as one point. Replayed are points that an earlier run of the
+// daemon accepted and this one reads back from the journal.
+
+/// A domain's counters.
+final class DomainMetrics: Sendable {
+    struct Counts: Equatable, Sendable {
+        var messages = 0
+        var retainedSkipped = 0
+        var records = 0
+        var received = 0
+        var replayed = 0
+        var inserted = 0
+        var updated = 0
+        var kept = 0
+        var superseded = 0
+        var rejected = 0
+        var pending = 0
+        var deleted = 0
+        var copied = 0
+        /// Messages and records, by reason.
+        var rejections: [Rejection.Reason: Int] = [:]
+        var flushes = 0
+        var flushesMergedWhole = 0
+        var flushTime = Duration.zero
+        var flushTimeMax = Duration.zero
+    }
+
+    private let counts = Mutex(Counts())
+
+    var snapshot: Counts { counts.withLock { $0 } }
+
+    /// What intake took from a broker and has had accepted, all but the points of the batch.
+    func received(messages: Int, retainedSkipped: Int, rejections: [Rejection.Reason]) {
+        counts.withLock { counts in
+            counts.messages += messages
+            counts.retainedSkipped += retainedSkipped
+            counts.received += rejections.count
+            counts.rejected += rejections.count
+            for reason in rejections { counts.rejections[reason, default: 0] += 1 }
+        }
+    }
+
+    /// A batch is in the journal.
+    func accepted(_ batch: RecordBatch) {
+        counts.withLock { counts in
+            counts.records += batch.recordCount
+            counts.received += batch.points.count + batch.supersededCount
+            counts.superseded += batch.supersededCount
+            counts.pending += batch.points.count
+        }
+    }
+
+    /// Points that an earlier run accepted are on their way again.
+    func replayed(points: Int) {
+        counts.withLock { counts in
+            counts.replayed += points
+            counts.pending += points
+        }
+    }
+
+    /// A record was dead-lettered after it had been accepted.
+    func refused(points: Int, reason: Rejection.Reason, isReplay: Bool) {
+        counts.withLock { counts in
+            counts.rejected += points
+            counts.rejections[reason, default: 0] += 1
+            if isReplay { counts.replayed += points } else { counts.pending -= points }
+        }
+    }
+
+    /// A flush is committed.
+    func flushed(_ outcome: FlushOutcome, took: Duration) {
+        counts.withLock { counts in
+            counts.inserted += outcome.inserted
+            counts.updated += outcome.updated
+            counts.kept += outcome.kept
+            counts.superseded += outcome.superseded
+            counts.pending -= outcome.inserted + outcome.updated + outcome.kept + outcome.superseded
+            counts.deleted += outcome.deletions.reduce(0) { $0 + $1.deleted }
+            counts.copied += outcome.copied
+            counts.flushes += 1
+            if outcome.wasMergedWhole { counts.flushesMergedWhole += 1 }
+            counts.flushTime += took
+            counts.flushTimeMax = max(counts.flushTimeMax, took)
+        }
+    }
+}

@@ -1,0 +1,106 @@
+import LibPQ
+import Logging
+import ServiceLifecycle
+
+// The one place where a domain's stages are wired: Intake → Journal → Windows → Writer.
+//
+// They stop in the direction of the data, each after it has passed on what it had: the brokers first, then acceptance, the
+// dispatcher, the lanes, and the journal last. What a stage cannot pass on is in the journal.
+
+/// One domain: its journal, broker connections and lanes.
+public final class DomainPipeline: Service {
+    let name: String
+    let metrics: DomainMetrics
+    let health: DomainHealth
+    let journal: Journal
+    let budget: MemoryBudget
+
+    private let acceptance: Acceptance
+    private let dispatcher: Dispatcher
+    private let lanes: [Lane]
+    private let brokers: [BrokerConnection]
+
+    /// For what is pending when the daemon stops; the rest is written after the next start.
+    private static let stopTime = Duration.seconds(10)
+    /// Bytes of accepted batches that may wait in memory for the dispatcher; further ones are read back from the journal.
+    private static let handoffSize = 8 << 20
+
+    /// Opens the journal; connects to nothing yet.
+    /// - Parameters:
+    ///   - memory: bytes of pending points.
+    ///   - migrates: whether the schema is created and upgraded.
+    init(
+        _ domain: Configuration.Domain, journal settings: JournalConfiguration, memory: Int, migrates: Bool,
+        liveness: Liveness
+    ) throws {
+        name = domain.name
+        var log = Logger(label: "windrow")
+        log[metadataKey: "domain"] = "\(domain.name)"
+        let journal = try Journal(
+            folder: settings.directory + "/" + domain.name, maxSize: Int(settings.maxSize),
+            maxDeadLetterBytes: Int(settings.maxDeadLetters), log: log)
+        let metrics = DomainMetrics()
+        let health = DomainHealth(
+            expected: [(.postgres, "catalog")] + domain.brokers.map { (.broker, BrokerConnection.name(of: $0)) })
+        let database = DatabaseAccess(connectionString: domain.postgres, schema: try Schema(domain.schema))
+        let nodes = NodeIdentities()
+        let handoff = Handoff(last: journal.lastPositionAtOpen, byteLimit: min(Self.handoffSize, memory))
+        let budget = MemoryBudget(limit: memory)
+        let progress = Progress(start: .start, lanes: domain.lanes)
+        let lanes = (0..<domain.lanes).map { number in
+            Lane(
+                number: number, domain: domain.name,
+                settings: Lane.Settings(
+                    interval: domain.flush.interval, maxPoints: domain.flush.maxPoints, database: database),
+                journal: journal.uuid, progress: progress, budget: budget, metrics: metrics, health: health, log: log)
+        }
+        let acceptance = Acceptance(domain: domain.name, journal: journal, handoff: handoff, nodes: nodes, metrics: metrics)
+        dispatcher = Dispatcher(
+            domain: domain.name, database: database, migrates: migrates,
+            catalog: Catalog(
+                schema: database.schema, createsNodes: domain.unknownNodes == .create, identities: nodes),
+            journal: journal, handoff: handoff, lanes: lanes, progress: progress, budget: budget, metrics: metrics,
+            health: health, log: log)
+        let rules = IntakeRules(domain)
+        brokers = try domain.brokers.enumerated().map { place, broker in
+            try BrokerConnection(
+                domain: domain.name, broker: broker, makeDecoder: { rules.decoder(forBroker: place) },
+                acceptance: acceptance, journal: journal, metrics: metrics, health: health, liveness: liveness, log: log)
+        }
+        self.journal = journal
+        self.metrics = metrics
+        self.health = health
+        self.budget = budget
+        self.lanes = lanes
+        self.acceptance = acceptance
+    }
+
+    /// Runs until graceful shutdown.
+    public func run() async throws {
+        async let accepting: Void = acceptance.run()
+        async let dispatching: Void = dispatcher.run()
+        async let writing: Void = Self.run(lanes) { await $0.run() }
+        async let taking: Void = Self.run(brokers) { await $0.run() }
+
+        // Ends by throwing when the task is cancelled instead: the stages are stopped all the same.
+        try? await gracefulShutdown()
+        for broker in brokers { broker.stop() }
+        await taking
+        acceptance.stop()
+        await accepting
+        dispatcher.stop()
+        await dispatching
+        for lane in lanes { lane.stop(within: Self.stopTime) }
+        await writing
+        await dispatcher.trim()
+        try journal.close()
+    }
+
+    private static func run<Stage: Sendable>(
+        _ stages: [Stage], _ body: @escaping @Sendable (Stage) async -> Void
+    ) async {
+        await withTaskGroup { group in
+            for stage in stages { group.addTask { await body(stage) } }
+        }
+    }
+}

@@ -1,0 +1,4 @@
+/// The version of this Windrow.
+public enum Version {
+    public static let current = "0.1.0"
+}

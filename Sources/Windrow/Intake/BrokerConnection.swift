@@ -1,0 +1,160 @@
+import Glibc
+import Logging
+import Mosquitto
+
+// One thread a broker connection. It reads from the socket until that is drained or the batch is full, has the batch accepted,
+// and only then lets the acknowledgements leave: `read` → journal, fsync → `write`.
+//
+// A crash before `write` leaves the messages with the broker, which sends them again; storage is idempotent. When the journal
+// refuses a batch, the connection is dropped with its acknowledgements unsent, which has the same effect. When the journal has no
+// room to begin with, nothing is read: the connection ends cleanly and the broker keeps what comes.
+
+/// Takes messages from one broker.
+actor BrokerConnection {
+    nonisolated private let executor: ThreadExecutor
+    nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
+
+    private let broker: Configuration.Broker
+    private let acceptance: Acceptance
+    private let journal: Journal
+    private let metrics: DomainMetrics
+    private let health: DomainHealth
+    private let liveness: Liveness
+    private let log: Logger
+    private let name: String
+    private let makeDecoder: @Sendable () -> MessageDecoder
+    private let wake: Wake
+
+    /// Messages that a batch holds at most.
+    private static let batchMessages = 2000
+    /// Bytes of payload after which a batch takes no more messages.
+    private static let batchBytes = 4 << 20
+    /// Messages read between two looks at the size of the batch.
+    private static let readStep = 32
+    /// Between two looks at a journal that is full, and between keep-alive checks.
+    private static let tick = Duration.seconds(1)
+    /// After which a subscription that the broker refused is tried again.
+    private static let resubscribeInterval = Duration.seconds(60)
+
+    init(
+        domain: String, broker: Configuration.Broker, makeDecoder: @escaping @Sendable () -> MessageDecoder,
+        acceptance: Acceptance, journal: Journal, metrics: DomainMetrics, health: DomainHealth, liveness: Liveness,
+        log: Logger
+    ) throws(WakeError) {
+        executor = ThreadExecutor(name: "intake \(domain)")
+        name = Self.name(of: broker)
+        self.broker = broker
+        self.makeDecoder = makeDecoder
+        self.acceptance = acceptance
+        self.journal = journal
+        self.metrics = metrics
+        self.health = health
+        self.liveness = liveness
+        self.log = log
+        wake = try Wake()
+    }
+
+    /// What the connection is called in logs and on the health page.
+    static func name(of broker: Configuration.Broker) -> String { "\(broker.address) as \(broker.clientID)" }
+
+    /// Ends `run()` after what has been read is accepted and acknowledged.
+    nonisolated func stop() {
+        wake.stop()
+    }
+
+    /// Takes messages until `stop()`; connects again, with growing pauses, as often as it must.
+    func run() {
+        let intake = MessageIntake(
+            filters: broker.subscriptions.map(\.topic.filter), decoder: makeDecoder(), log: log)
+        var backoff = Backoff(first: .milliseconds(500), cap: .seconds(30))
+        var reported = ""
+        while !wake.isStopping {
+            if !journal.hasRoom {
+                waitForRoom()
+                continue
+            }
+            do {
+                try serve(intake) {
+                    backoff.reset()
+                    reported = ""
+                }
+            } catch {
+                let message = String(describing: error)
+                health.set(.broker, name, .failing(message))
+                let pause = backoff.next()
+                // The same error again and again says nothing new.
+                log.log(
+                    level: message == reported ? .debug : .error, "broker connection failed; it is tried again",
+                    metadata: ["broker": "\(name)", "error": "\(message)"])
+                reported = message
+                wake.wait(pause)
+            }
+        }
+        health.set(.broker, name, .failing("stopped"))
+    }
+
+    /// One connection, from connect to its end. Throws when it broke or the journal refused a batch.
+    private func serve(_ intake: MessageIntake, subscribed: () -> Void) throws {
+        let client = try Client(Client.Options(broker), handler: intake)
+        intake.begin(client: client, journal: journal, session: name)
+        defer { intake.end() }
+        try client.connect()
+        var hasMore = false
+        var isReady = false
+        while !wake.isStopping, journal.hasRoom {
+            if !hasMore { wake.wait(Self.tick, for: client.fileDescriptor, toWrite: client.wantsWrite) }
+            try liveness.working("intake \(name)") {
+                hasMore = try read(client, intake)
+                try settle(client, intake)
+            }
+            if let failure = intake.failure { throw failure }
+            try intake.resubscribe(ifRefusedFor: Self.resubscribeInterval)
+            health.set(.broker, name, intake.state)
+            if intake.state == .working, !isReady {
+                isReady = true
+                subscribed()
+                log.notice("subscribed", metadata: ["broker": "\(name)", "topics": "\(intake.filters.joined(separator: " "))"])
+            }
+        }
+        // Everything that was read is acknowledged: a clean end loses nothing.
+        client.disconnect()
+    }
+
+    /// Fills the batch. True when more is waiting.
+    private func read(_ client: Client, _ intake: MessageIntake) throws -> Bool {
+        while intake.messageCount < Self.batchMessages, intake.byteCount < Self.batchBytes {
+            if try client.read(limit: Self.readStep) == .drained { return false }
+        }
+        return true
+    }
+
+    /// Has the batch accepted, then lets the acknowledgements leave.
+    private func settle(_ client: Client, _ intake: MessageIntake) throws {
+        if intake.messageCount > 0 {
+            let taken = intake.take()
+            let ticket = Monitor<Result<Void, JournalError>?>(nil)
+            acceptance.submit(
+                Acceptance.Submission(batch: taken.batch, deadLetters: taken.deadLetters) { result in
+                    ticket.withLock { $0 = result }
+                })
+            if case .failure(let error) = ticket.wait(until: { $0 }) {
+                health.set(.journal, "journal", .failing(error.description))
+                client.abandon()
+                throw error
+            }
+            health.set(.journal, "journal", .working)
+            metrics.received(
+                messages: taken.messageCount, retainedSkipped: taken.retainedSkipped, rejections: taken.rejections)
+        }
+        try client.keepAlive()
+        try client.write()
+    }
+
+    private func waitForRoom() {
+        health.set(.broker, name, .failing("disconnected: the journal is full"))
+        log.error(
+            "the journal is full; the broker keeps the messages until there is room",
+            metadata: ["broker": "\(name)", "used": "\(journal.usedBytes)"])
+        while !wake.isStopping, !journal.hasRoom { wake.wait(Self.tick) }
+    }
+}

@@ -1,0 +1,36 @@
+/// A domain's rules for messages, from its configuration.
+struct IntakeRules: Sendable {
+    private let guards: Guards
+    /// For each broker, its subscriptions in the order of the configuration.
+    private let subscriptions: [[MessageDecoder.Subscription]]
+
+    init(_ domain: Configuration.Domain) {
+        guards = Guards(
+            oldest: domain.timestamps.oldest, newestAhead: domain.timestamps.newest.microseconds,
+            replaceMaxSpan: domain.replace.maxSpan.microseconds)
+        var stream: Int32 = 0
+        subscriptions = domain.brokers.map { broker in
+            broker.subscriptions.map { subscription in
+                stream += 1
+                let rule = StreamRule(
+                    stream: stream, maxGap: subscription.maxGap.microseconds, maxSpan: subscription.maxSpan.microseconds)
+                return MessageDecoder.Subscription(
+                    template: subscription.topic, overwrite: subscription.overwrite, epoch: subscription.epoch,
+                    stream: subscription.overwrite == .replaceWindow ? rule : nil)
+            }
+        }
+    }
+
+    /// A decoder owns parse buffers: one for each thread.
+    func decoder(forBroker place: Int) -> MessageDecoder {
+        MessageDecoder(subscriptions: subscriptions[place], guards: guards)
+    }
+}
+
+extension Duration {
+    /// Whole microseconds.
+    var microseconds: Int64 {
+        let (seconds, attoseconds) = components
+        return seconds * 1_000_000 + attoseconds / 1_000_000_000_000
+    }
+}

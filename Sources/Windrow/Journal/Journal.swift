@@ -1,0 +1,321 @@
+import Foundation
+import GRDB
+import Logging
+import Synchronization
+
+/// A domain's durable FIFO of accepted records, with its dead letters: what `append` has returned for is on the disk.
+///
+/// Safe to use from any thread: SQLite's single writer is the only order there is.
+final class Journal: Sendable {
+    /// A batch read back.
+    struct StoredBatch: Sendable {
+        var position: JournalPosition
+        var batch: RecordBatch
+    }
+
+    /// Names this journal in the database's `progress` table.
+    let uuid: NodeUUID
+    /// The last position that was given away before the journal was opened.
+    let lastPositionAtOpen: JournalPosition
+
+    private let pool: DatabasePool
+    private let lock: JournalLock
+    private let log: Logger
+    private let maxSize: Int
+    private let maxDeadLetterBytes: Int
+    private let usage: Mutex<Usage>
+
+    private struct Usage {
+        var bytes: Int
+        var deadLetterBytes: Int
+        var deadLettersDropped = 0
+        var isFull = false
+    }
+
+    /// Below this share of `maxSize` a full journal takes batches again.
+    private static let lowWaterMark = 0.9
+
+    /// Opens the journal in `folder`, which is made if it is not there.
+    /// - Parameters:
+    ///   - maxSize: bytes that batches and dead letters may take together.
+    ///   - maxDeadLetterBytes: bytes that dead letters may take; past them the oldest go first.
+    init(folder: String, maxSize: Int, maxDeadLetterBytes: Int, log: Logger) throws(JournalError) {
+        do {
+            try FileManager.default.createDirectory(
+                atPath: folder, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o750])
+        } catch {
+            throw JournalError(
+                kind: .unusable, operation: "make the folder \(folder)", code: nil, message: error.localizedDescription,
+                hint: "make the folder in journal.directory writable for the user that runs windrow")
+        }
+        lock = try JournalLock(folder: folder)
+        let (pool, setAside) = try JournalFile.open(folder: folder)
+        if let setAside {
+            log.error(
+                "the journal was damaged and is set aside; what it held and was not stored yet is only in that file",
+                metadata: ["file": "\(folder)/\(setAside.file)", "damage": "\(setAside.why)"])
+        }
+        self.pool = pool
+        self.log = log
+        self.maxSize = maxSize
+        self.maxDeadLetterBytes = maxDeadLetterBytes
+        do {
+            let (uuid, last, bytes, deadLetterBytes) = try pool.read { db in
+                (
+                    try String.fetchOne(db, sql: "SELECT uuid FROM journal") ?? "",
+                    try Int64.fetchOne(db, sql: "SELECT seq FROM sqlite_sequence WHERE name = 'batch'") ?? 0,
+                    try Self.usedBytes(db),
+                    try Int.fetchOne(db, sql: "SELECT coalesce(sum(bytes), 0) FROM dead_letter") ?? 0
+                )
+            }
+            guard let parsed = Array(uuid.utf8).withUnsafeBytes({ NodeUUID(utf8: $0) }) else {
+                throw JournalError(
+                    kind: .failed, operation: "open the journal", code: nil, message: "its UUID is not one: \"\(uuid)\"", hint: nil)
+            }
+            self.uuid = parsed
+            lastPositionAtOpen = JournalPosition(last)
+            usage = Mutex(Usage(bytes: bytes, deadLetterBytes: deadLetterBytes))
+        } catch {
+            throw JournalError(error, operation: "read the journal")
+        }
+    }
+
+    /// Room for what intake may read next. Once full, the answer stays no until a tenth of `maxSize` is free again.
+    var hasRoom: Bool {
+        usage.withLock { usage in
+            let mark = usage.isFull ? Int(Double(maxSize) * Self.lowWaterMark) : maxSize - Self.reserve(maxSize)
+            usage.isFull = usage.bytes > mark
+            return !usage.isFull
+        }
+    }
+
+    /// Bytes in use, dead letters included.
+    var usedBytes: Int { usage.withLock { $0.bytes } }
+    /// Dead letters that made room for newer ones since the journal was opened.
+    var deadLettersDropped: Int { usage.withLock { $0.deadLettersDropped } }
+
+    /// Kept free for what is on its way while intake notices that the journal is full.
+    private static func reserve(_ maxSize: Int) -> Int { min(maxSize / 8, 16 << 20) }
+
+    /// Stores batches and dead letters in one transaction. When it returns they are on the disk; when it throws, none of them is.
+    /// - Returns: the positions of the batches, ascending without gaps.
+    func append(_ batches: [RecordBatch], deadLetters: [DeadLetter] = []) throws(JournalError) -> [JournalPosition] {
+        let bodies = batches.map { (points: $0.points.count, body: $0.encoded()) }
+        let size = bodies.reduce(0) { $0 + $1.body.count } + deadLetters.reduce(0) { $0 + $1.byteCount }
+        guard usedBytes + size <= maxSize else {
+            usage.withLock { $0.isFull = true }
+            throw JournalError(
+                kind: .full, operation: "append \(size) bytes", code: nil, message: "journal.max_size is reached",
+                hint: "bring PostgreSQL back so that the journal drains, or raise journal.max_size")
+        }
+        do {
+            let room = maxDeadLetterBytes
+            let kept = usage.withLock { $0.deadLetterBytes }
+            let (positions, after) = try pool.write { db in
+                let insert = try db.cachedStatement(sql: "INSERT INTO batch (points, body) VALUES (?, ?)")
+                var positions: [JournalPosition] = []
+                for (points, body) in bodies {
+                    try insert.execute(arguments: [points, body])
+                    positions.append(JournalPosition(db.lastInsertedRowID))
+                }
+                let deadLetters = try Self.store(deadLetters, db, keptBytes: kept, maxBytes: room)
+                return (positions, (used: try Self.usedBytes(db), deadLetters: deadLetters))
+            }
+            usage.withLock {
+                $0.bytes = after.used
+                $0.deadLetterBytes = after.deadLetters.bytes
+                $0.deadLettersDropped += after.deadLetters.dropped
+            }
+            return positions
+        } catch {
+            throw JournalError(error, operation: "append to the journal")
+        }
+    }
+
+    /// Stores dead letters found after acceptance. `origin` names the place in the journal that each comes from: one that is
+    /// there already, because a crash made the daemon read that place twice, is not stored again.
+    func append(deadLetters: [(letter: DeadLetter, origin: String)]) throws(JournalError) {
+        do {
+            let room = maxDeadLetterBytes
+            let kept = usage.withLock { $0.deadLetterBytes }
+            let after = try pool.write { db in
+                try Self.store(deadLetters.map(\.letter), origins: deadLetters.map(\.origin), db, keptBytes: kept, maxBytes: room)
+            }
+            usage.withLock {
+                $0.deadLetterBytes = after.bytes
+                $0.deadLettersDropped += after.dropped
+            }
+        } catch {
+            throw JournalError(error, operation: "keep a dead letter")
+        }
+    }
+
+    /// Reads batches after a position, in order, at least one and as many as fit in `byteLimit`; none when there are no more.
+    ///
+    /// A batch that fails its checksum is moved to the dead letters, so that it neither blocks those behind it nor is lost.
+    func read(after position: JournalPosition, byteLimit: Int) throws(JournalError) -> [StoredBatch] {
+        var stored: [StoredBatch] = []
+        var damaged: [(letter: DeadLetter, origin: String)] = []
+        do {
+            try pool.read { db in
+                let rows = try Row.fetchCursor(
+                    db, sql: "SELECT position, body FROM batch WHERE position > ? ORDER BY position",
+                    arguments: [position.number])
+                var size = 0
+                while size < byteLimit, let row = try rows.next() {
+                    let position = JournalPosition(row[0])
+                    try row.withUnsafeData(atIndex: 1) { body in
+                        (body ?? Data()).withUnsafeBytes { bytes in
+                            size += bytes.count
+                            do throws(RecordBatch.DecodingError) {
+                                stored.append(StoredBatch(position: position, batch: try RecordBatch(encoded: bytes)))
+                            } catch {
+                                damaged.append((Self.deadLetter(damaged: bytes, at: position, why: error), "\(position.number)"))
+                                stored.append(StoredBatch(position: position, batch: RecordBatch()))
+                            }
+                        }
+                    }
+                }
+            }
+        } catch {
+            throw JournalError(error, operation: "read the journal")
+        }
+        if !damaged.isEmpty {
+            log.error("the journal has damaged batches; they are kept as dead letters", metadata: ["batches": "\(damaged.count)"])
+            try append(deadLetters: damaged)
+        }
+        return stored
+    }
+
+    /// Deletes the batches up to a position: all of them are in PostgreSQL.
+    func trim(through position: JournalPosition) throws(JournalError) {
+        do {
+            let used = try pool.write { db in
+                try db.cachedStatement(sql: "DELETE FROM batch WHERE position <= ?").execute(arguments: [position.number])
+                // Gives the disk back what an outage took, a little at a time.
+                try db.execute(sql: "PRAGMA incremental_vacuum(1000)")
+                return try Self.usedBytes(db)
+            }
+            usage.withLock { $0.bytes = used }
+        } catch {
+            throw JournalError(error, operation: "trim the journal")
+        }
+    }
+
+    /// Points in batches after a position.
+    func pointCount(after position: JournalPosition) throws(JournalError) -> Int {
+        do {
+            return try pool.read { db in
+                try Int.fetchOne(
+                    db, sql: "SELECT coalesce(sum(points), 0) FROM batch WHERE position > ?", arguments: [position.number]) ?? 0
+            }
+        } catch {
+            throw JournalError(error, operation: "read the journal")
+        }
+    }
+
+    /// The newest dead letters, newest first.
+    func deadLetters(limit: Int) throws(JournalError) -> [DeadLetter] {
+        do {
+            return try pool.read { db in
+                try Row.fetchAll(
+                    db,
+                    sql: """
+                        SELECT received_at, topic, reason, detail, payload, payload_size FROM dead_letter
+                        ORDER BY id DESC LIMIT ?
+                        """, arguments: [limit]
+                ).map(DeadLetter.init(row:))
+            }
+        } catch {
+            throw JournalError(error, operation: "read the dead letters")
+        }
+    }
+
+    /// The filters that an MQTT session was last known to be subscribed to.
+    func subscriptions(of session: String) throws(JournalError) -> Set<String> {
+        do {
+            return try pool.read { db in
+                try String.fetchSet(db, sql: "SELECT filter FROM subscription WHERE session = ?", arguments: [session])
+            }
+        } catch {
+            throw JournalError(error, operation: "read the subscriptions")
+        }
+    }
+
+    func setSubscriptions(_ filters: Set<String>, of session: String) throws(JournalError) {
+        if try subscriptions(of: session) == filters { return }
+        do {
+            try pool.write { db in
+                try db.execute(sql: "DELETE FROM subscription WHERE session = ?", arguments: [session])
+                for filter in filters {
+                    try db.execute(
+                        sql: "INSERT INTO subscription (session, filter) VALUES (?, ?)", arguments: [session, filter])
+                }
+            }
+        } catch {
+            throw JournalError(error, operation: "remember the subscriptions")
+        }
+    }
+
+    func close() throws(JournalError) {
+        do {
+            try pool.close()
+        } catch {
+            throw JournalError(error, operation: "close the journal")
+        }
+    }
+
+    private static func usedBytes(_ db: Database) throws -> Int {
+        let pages = try Int.fetchOne(db, sql: "PRAGMA page_count") ?? 0
+        let free = try Int.fetchOne(db, sql: "PRAGMA freelist_count") ?? 0
+        let size = try Int.fetchOne(db, sql: "PRAGMA page_size") ?? 4096
+        return (pages - free) * size
+    }
+
+    private static func store(
+        _ letters: [DeadLetter], origins: [String]? = nil, _ db: Database, keptBytes: Int, maxBytes: Int
+    ) throws -> (bytes: Int, dropped: Int) {
+        guard !letters.isEmpty else { return (keptBytes, 0) }
+        var bytes = keptBytes
+        var dropped = 0
+        let insert = try db.cachedStatement(
+            sql: """
+                INSERT INTO dead_letter (received_at, topic, reason, detail, payload, payload_size, bytes, origin)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (origin) DO NOTHING
+                """)
+        for (place, letter) in letters.enumerated() {
+            try insert.execute(arguments: [
+                letter.receivedAt.microseconds, letter.topic, letter.reason.rawValue, letter.detail, Data(letter.payload),
+                letter.payloadSize, letter.byteCount, origins?[place],
+            ])
+            if db.changesCount > 0 { bytes += letter.byteCount }
+        }
+        let oldest = try db.cachedStatement(sql: "SELECT id, bytes FROM dead_letter ORDER BY id LIMIT 1")
+        let drop = try db.cachedStatement(sql: "DELETE FROM dead_letter WHERE id = ?")
+        while bytes > maxBytes, let row = try Row.fetchOne(oldest) {
+            try drop.execute(arguments: [row[0] as Int64])
+            bytes -= row[1] as Int
+            dropped += 1
+        }
+        return (bytes, dropped)
+    }
+
+    private static func deadLetter(
+        damaged bytes: UnsafeRawBufferPointer, at position: JournalPosition, why: RecordBatch.DecodingError
+    ) -> DeadLetter {
+        DeadLetter(
+            receivedAt: .now, topic: "journal position \(position.number)", payload: bytes,
+            rejection: Rejection(.journalDamaged, "the batch cannot be read: \(why)"))
+    }
+}
+
+extension DeadLetter {
+    fileprivate init(row: Row) {
+        receivedAt = Timestamp(microseconds: row[0])
+        topic = row[1]
+        reason = Rejection.Reason(rawValue: row[2]) ?? .journalDamaged
+        detail = row[3]
+        payload = Array(row[4] as Data)
+        payloadSize = row[5]
+    }
+}

@@ -1,0 +1,158 @@
+import Foundation
+import GRDB
+
+// The journal's SQLite file: how it is opened, checked and, when damaged, set aside.
+//
+// journal.sqlite in the domain's folder, WAL mode with synchronous=FULL: a transaction that has returned is on the disk. A crash
+// at any moment leaves the last committed transaction; SQLite rolls the rest back at the next open.
+
+/// Opens journal files.
+enum JournalFile {
+    static let name = "journal.sqlite"
+    /// "WRJ1", for `file(1)` and for telling a foreign SQLite file from ours.
+    private static let applicationID: Int32 = 0x5752_4A31
+    private static let version = 1
+
+    /// What is found when a file that exists is not a sound journal.
+    private struct Damage: Error {
+        var what: String
+    }
+
+    /// Opens the folder's journal, or makes one. A damaged file is renamed, never deleted, and a new journal begins.
+    /// - Returns: the pool, and the name under which a damaged file was set aside.
+    static func open(folder: String) throws(JournalError) -> (pool: DatabasePool, setAside: (file: String, why: String)?) {
+        let path = folder + "/" + name
+        do {
+            return (try openSound(path), nil)
+        } catch let damage as Damage {
+            let aside = try setAside(path, folder: folder)
+            do {
+                return (try openSound(path), (aside, damage.what))
+            } catch {
+                throw JournalError(error, operation: "open \(path)")
+            }
+        } catch {
+            throw JournalError(error, operation: "open \(path)")
+        }
+    }
+
+    private static func openSound(_ path: String) throws -> DatabasePool {
+        do {
+            let pool = try DatabasePool(path: path, configuration: configuration())
+            try pool.writeWithoutTransaction { db in
+                // GRDB chooses NORMAL for WAL, which may lose the last transactions in a power cut.
+                try db.execute(sql: "PRAGMA synchronous = FULL")
+                try checkOrCreate(db)
+            }
+            return pool
+        } catch let error as DatabaseError where isDamage(error) {
+            throw Damage(what: error.message ?? "SQLite error \(error.extendedResultCode.rawValue)")
+        }
+    }
+
+    private static func configuration() -> GRDB.Configuration {
+        var configuration = GRDB.Configuration()
+        configuration.busyMode = .timeout(5)
+        configuration.maximumReaderCount = 2
+        configuration.prepareDatabase { db in
+            // Takes effect only before the first table is made.
+            try db.execute(sql: "PRAGMA auto_vacuum = INCREMENTAL")
+            try db.execute(sql: "PRAGMA journal_size_limit = 67108864")
+        }
+        return configuration
+    }
+
+    private static func checkOrCreate(_ db: Database) throws {
+        let found = try Int32.fetchOne(db, sql: "PRAGMA application_id") ?? 0
+        if found == 0, try db.tableExists("batch") == false {
+            try create(db)
+            return
+        }
+        guard found == applicationID else { throw Damage(what: "it is not a Windrow journal") }
+        let version = try Int.fetchOne(db, sql: "PRAGMA user_version") ?? 0
+        guard version <= Self.version else {
+            throw JournalError(
+                kind: .tooNew, operation: "open the journal", code: nil,
+                message: "it has format \(version), this Windrow knows formats up to \(Self.version)",
+                hint: "run the newer Windrow again, or let it drain the journal first")
+        }
+        let verdict = try String.fetchOne(db, sql: "PRAGMA quick_check(1)") ?? "no answer"
+        guard verdict == "ok" else { throw Damage(what: verdict) }
+    }
+
+    private static func create(_ db: Database) throws {
+        try db.inTransaction {
+            // AUTOINCREMENT: a position is never used again, also when all batches before it are gone.
+            try db.execute(
+                sql: """
+                    CREATE TABLE journal (uuid TEXT NOT NULL);
+                    CREATE TABLE batch (
+                        position INTEGER PRIMARY KEY AUTOINCREMENT,
+                        points INTEGER NOT NULL,
+                        body BLOB NOT NULL);
+                    CREATE TABLE dead_letter (
+                        id INTEGER PRIMARY KEY AUTOINCREMENT,
+                        received_at INTEGER NOT NULL,
+                        topic TEXT NOT NULL,
+                        reason TEXT NOT NULL,
+                        detail TEXT NOT NULL,
+                        payload BLOB NOT NULL,
+                        payload_size INTEGER NOT NULL,
+                        bytes INTEGER NOT NULL,
+                        origin TEXT UNIQUE);
+                    CREATE TABLE subscription (
+                        session TEXT NOT NULL,
+                        filter TEXT NOT NULL,
+                        PRIMARY KEY (session, filter));
+                    PRAGMA application_id = \(applicationID);
+                    PRAGMA user_version = \(version);
+                    """)
+            try db.execute(sql: "INSERT INTO journal (uuid) VALUES (?)", arguments: [UUID().uuidString.lowercased()])
+            return .commit
+        }
+    }
+
+    private static func isDamage(_ error: DatabaseError) -> Bool {
+        error.resultCode == .SQLITE_CORRUPT || error.resultCode == .SQLITE_NOTADB
+    }
+
+    /// Renames the journal's files to `journal.sqlite.damaged-<time>…`; returns the new name.
+    private static func setAside(_ path: String, folder: String) throws(JournalError) -> String {
+        let aside = name + ".damaged-" + String(Int(Date().timeIntervalSince1970))
+        for suffix in ["", "-wal", "-shm"] {
+            if rename(path + suffix, folder + "/" + aside + suffix) != 0, errno != ENOENT {
+                throw JournalError(
+                    kind: .unusable, operation: "set the damaged file \(path + suffix) aside", code: errno,
+                    message: String(cString: strerror(errno)), hint: nil)
+            }
+        }
+        return aside
+    }
+}
+
+extension JournalError {
+    init(_ error: any Error, operation: String) {
+        if let error = error as? JournalError {
+            self = error
+            return
+        }
+        guard let error = error as? DatabaseError else {
+            self.init(kind: .failed, operation: operation, code: nil, message: String(describing: error), hint: nil)
+            return
+        }
+        let code = error.extendedResultCode.rawValue
+        let message = error.message ?? "SQLite error"
+        switch error.resultCode {
+        case .SQLITE_FULL:
+            self.init(
+                kind: .full, operation: operation, code: code, message: message,
+                hint: "free space on the disk that holds journal.directory")
+        case .SQLITE_READONLY, .SQLITE_CANTOPEN, .SQLITE_PERM, .SQLITE_AUTH:
+            self.init(
+                kind: .unusable, operation: operation, code: code, message: message,
+                hint: "make the folder in journal.directory writable for the user that runs windrow")
+        default:
+            self.init(kind: .failed, operation: operation, code: code, message: message, hint: nil)
+        }
+    }
+}

@@ -1,0 +1,103 @@
+/// Records on their way through the pipeline, in the order of acceptance.
+///
+/// Flat arrays instead of objects: a batch of thousands of one-point messages costs a handful of allocations, is encoded for the
+/// journal by copying memory, and is handed from thread to thread by reference.
+public struct RecordBatch: Equatable, Sendable {
+    /// Each series that the batch names, once.
+    public private(set) var series: [SeriesName] = []
+    public internal(set) var edits: [Edit] = []
+    public private(set) var points: [Point] = []
+    /// Records, that is messages or requests, in the batch.
+    public private(set) var recordCount = 0
+    /// Points that a later one at the same timestamp of the same edit superseded; they are no longer in `points`.
+    public private(set) var supersededCount = 0
+
+    private var seriesIndex: [SeriesName: Int32] = [:]
+    private var startsRecord = false
+
+    public init() {}
+
+    /// A batch read back from the journal.
+    init(series: [SeriesName], edits: [Edit], points: [Point]) {
+        self.series = series
+        self.edits = edits
+        self.points = points
+        recordCount = edits.count { $0.startsRecord }
+    }
+
+    public var isEmpty: Bool { edits.isEmpty }
+
+    /// What the batch costs in memory, roughly, in bytes.
+    public var byteCount: Int {
+        series.count * 96 + edits.count * MemoryLayout<Edit>.stride + points.count * MemoryLayout<Point>.stride
+    }
+
+    /// Begins a record: the edits that follow belong to it.
+    public mutating func beginRecord() {
+        startsRecord = true
+    }
+
+    /// Adds an edit of the current record. The points may come in any order; of several at one timestamp the last one counts.
+    public mutating func append(_ action: EditAction, to name: SeriesName, points edited: some Collection<Point>) {
+        let first = points.count
+        points.append(contentsOf: edited)
+        normalisePoints(from: first)
+        edits.append(
+            Edit(
+                series: index(of: name), action: action, firstPoint: Int32(first), pointCount: Int32(points.count - first),
+                startsRecord: startsRecord))
+        if startsRecord { recordCount += 1 }
+        startsRecord = false
+    }
+
+    /// Empties the batch and keeps its memory for the next.
+    public mutating func removeAll() {
+        self = RecordBatch()
+    }
+
+    /// The places in `edits` of each record.
+    var records: [Range<Int>] {
+        var starts = edits.indices.filter { edits[$0].startsRecord }
+        starts.append(edits.count)
+        return zip(starts, starts.dropFirst()).map { $0..<$1 }
+    }
+
+    private mutating func index(of name: SeriesName) -> Int32 {
+        if let known = seriesIndex[name] { return known }
+        let new = Int32(series.count)
+        series.append(name)
+        seriesIndex[name] = new
+        return new
+    }
+
+    /// Sorts the points from `first` on and keeps the last of each timestamp.
+    private mutating func normalisePoints(from first: Int) {
+        var ascends = true
+        var i = first + 1
+        while i < points.count {
+            if points[i].timestamp <= points[i - 1].timestamp {
+                ascends = false
+                break
+            }
+            i += 1
+        }
+        if ascends { return }
+
+        // Swift's sort is not promised to be stable: the place in the message breaks ties.
+        let order = (first..<points.count).sorted {
+            (points[$0].timestamp, $0) < (points[$1].timestamp, $1)
+        }
+        var sorted: [Point] = []
+        sorted.reserveCapacity(order.count)
+        for place in order {
+            if let last = sorted.last, last.timestamp == points[place].timestamp { sorted.removeLast() }
+            sorted.append(points[place])
+        }
+        supersededCount += order.count - sorted.count
+        points.replaceSubrange(first..., with: sorted)
+    }
+
+    public static func == (a: RecordBatch, b: RecordBatch) -> Bool {
+        a.series == b.series && a.edits == b.edits && a.points == b.points
+    }
+}

@@ -1,0 +1,49 @@
+extension Tag {
+    /// nil unless the bytes are 1 to 255 bytes of UTF-8 without control characters, `/`, `+` and `#`.
+    init?(utf8 bytes: UnsafeRawBufferPointer) {
+        guard bytes.count >= 1, bytes.count <= 255 else { return nil }
+        var isASCII = true
+        for byte in bytes {
+            if byte >= 0x80 {
+                isASCII = false
+            } else if byte < 0x20 || byte == 0x7F || byte == UInt8(ascii: "/") || byte == UInt8(ascii: "+")
+                || byte == UInt8(ascii: "#")
+            {
+                return nil
+            }
+        }
+        if isASCII {
+            self.init(unchecked: String(decoding: bytes, as: UTF8.self))
+            return
+        }
+        // Unicode has control characters above ASCII too: U+0080 to U+009F.
+        guard let name = String(validating: bytes, as: UTF8.self),
+            name.unicodeScalars.allSatisfy({ $0.properties.generalCategory != .control })
+        else { return nil }
+        self.init(unchecked: name)
+    }
+
+    /// nil unless the text is 1 to 255 bytes of UTF-8 without control characters, `/`, `+` and `#`.
+    public init?(_ text: String) {
+        var text = text
+        guard let tag = text.withUTF8({ Tag(utf8: UnsafeRawBufferPointer($0)) }) else { return nil }
+        self = tag
+    }
+
+    /// Byte for byte, as in PostgreSQL. Swift's strings are equal when they look the same: “é” in one code point and in two
+    /// would be one series within a batch and two series in the database.
+    public static func == (a: Tag, b: Tag) -> Bool {
+        var first = a.name
+        var second = b.name
+        return first.withUTF8 { first in second.withUTF8 { second in first.elementsEqual(second) } }
+    }
+
+    public func hash(into hasher: inout Hasher) {
+        var name = name
+        name.withUTF8 { hasher.combine(bytes: UnsafeRawBufferPointer($0)) }
+    }
+}
+
+extension Tag: CustomStringConvertible {
+    public var description: String { name }
+}

@@ -1,0 +1,232 @@
+import LibPQ
+import Logging
+
+// Takes accepted batches in the order of the journal, finds the number of each series, and gives each lane its edits. It also
+// trims the journal behind the lanes.
+//
+// All its state can be had again: after a crash it starts where the lanes' positions in the database say.
+
+/// Distributes a domain's batches over its lanes.
+actor Dispatcher {
+    nonisolated private let executor: ThreadExecutor
+    nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
+
+    private let database: DatabaseAccess
+    private let migrates: Bool
+    private let journal: Journal
+    private let handoff: Handoff
+    private let lanes: [Lane]
+    private let progress: Progress
+    private let budget: MemoryBudget
+    private let metrics: DomainMetrics
+    private let reporter: DatabaseReporter
+    private let log: Logger
+
+    private var catalog: Catalog
+    private var connection: Connection?
+    /// The last batch given to the lanes.
+    private var position = JournalPosition.start
+    /// What each lane had committed before this start: it is not given that again.
+    private var committedAtStart: [JournalPosition] = []
+    private var trimmed = JournalPosition.start
+    private var trimmedAt = ContinuousClock.now
+    private let stopping = Monitor(false)
+
+    /// Bytes read back from the journal at a time.
+    private static let readSize = 4 << 20
+    /// Between two trims, each of which is a transaction of its own.
+    private static let trimInterval = Duration.seconds(1)
+
+    init(
+        domain: String, database: DatabaseAccess, migrates: Bool, catalog: Catalog, journal: Journal, handoff: Handoff,
+        lanes: [Lane], progress: Progress, budget: MemoryBudget, metrics: DomainMetrics, health: DomainHealth, log: Logger
+    ) {
+        executor = ThreadExecutor(name: "dispatch \(domain)")
+        self.database = database
+        self.migrates = migrates
+        self.catalog = catalog
+        self.journal = journal
+        self.handoff = handoff
+        self.lanes = lanes
+        self.progress = progress
+        self.budget = budget
+        self.metrics = metrics
+        reporter = DatabaseReporter(component: "catalog", health: health, log: log)
+        self.log = log
+    }
+
+    /// Ends the waiting for batches, for memory and for the database.
+    nonisolated func stop() {
+        handoff.stop()
+        budget.stop()
+        stopping.withLock { $0 = true }
+    }
+
+    /// Dispatches until `stop()`.
+    func run() {
+        guard start() else { return }
+        loop: while true {
+            switch handoff.next(after: position, timeout: trimmed < position ? Self.trimInterval : nil) {
+            case .batches(let batches):
+                for stored in batches where !dispatch(stored) { break loop }
+            case .readJournal:
+                guard readJournal() else { break loop }
+            case .nothing: break
+            case .stopped: break loop
+            }
+            trim(every: Self.trimInterval)
+        }
+        connection?.close()
+        connection = nil
+    }
+
+    /// Deletes from the journal what all lanes have committed. Failing is harmless: the next trim does its work too.
+    func trim(every interval: Duration = .zero) {
+        let through = progress.trimmable
+        guard trimmed < through, .now - trimmedAt >= interval else { return }
+        do {
+            try journal.trim(through: through)
+            trimmed = through
+        } catch {
+            log.error("cannot trim the journal", metadata: ["error": "\(error)"])
+        }
+        trimmedAt = .now
+    }
+
+    // MARK: Starting
+
+    /// Readies the schema and finds where the lanes stand. False when stopped first.
+    private func start() -> Bool {
+        let positions = LanePositions(schema: database.schema, journal: journal.uuid)
+        let loaded = untilItSucceeds("prepare the database") {
+            let connection = try connected()
+            if migrates {
+                let applied = try database.schema.migrate(connection)
+                if !applied.isEmpty {
+                    log.notice("the schema was brought up to date", metadata: ["version": "\(Schema.version)"])
+                }
+            } else {
+                try database.schema.check(connection)
+            }
+            return try positions.load(lanes: lanes.count, connection)
+        }
+        guard let loaded else { return false }
+        committedAtStart = loaded
+        position = loaded.min() ?? .start
+        if position < handoff.last {
+            log.info(
+                "continuing with what the journal holds",
+                metadata: ["batches": "\(handoff.last.number - position.number)"])
+        }
+        progress.dispatched(through: position)
+        return true
+    }
+
+    // MARK: Dispatching
+
+    private func readJournal() -> Bool {
+        do {
+            let stored = try journal.read(after: position, byteLimit: Self.readSize)
+            if stored.isEmpty {
+                // What was there is committed and trimmed already.
+                position = handoff.last
+                progress.dispatched(through: position)
+            }
+            for batch in stored where !dispatch(batch) { return false }
+            return true
+        } catch {
+            log.error("cannot read the journal; it is tried again", metadata: ["error": "\(error)"])
+            return pause(.seconds(5))
+        }
+    }
+
+    /// False when stopped before the batch was given away whole.
+    private func dispatch(_ stored: Journal.StoredBatch) -> Bool {
+        let batch = stored.batch
+        let isReplay = stored.position <= journal.lastPositionAtOpen
+        let found = untilItSucceeds("look up series") { try catalog.resolve(batch.series, connect: connected) }
+        guard let resolved = found, let refused = refuseRecords(of: stored, resolved) else { return false }
+
+        var works = lanes.map { _ in
+            Lane.Work(position: stored.position, batch: batch, edits: [], pointCount: 0, cost: 0)
+        }
+        for (place, edit) in batch.edits.enumerated() {
+            guard let series = resolved[Int(edit.series)], !refused.contains(place) else { continue }
+            let lane = Int(series.number) % lanes.count
+            if isReplay, stored.position <= committedAtStart[lane] { continue }
+            works[lane].edits.append((series, place))
+            works[lane].pointCount += Int(edit.pointCount)
+            works[lane].cost += MemoryLayout<Edit>.stride + Int(edit.pointCount) * MemoryLayout<Point>.stride
+        }
+        for (lane, work) in works.enumerated() where !work.edits.isEmpty {
+            guard budget.acquire(work.cost) else { return false }
+            if isReplay { metrics.replayed(points: work.pointCount) }
+            progress.willGive(stored.position, toLane: lane)
+            lanes[lane].give(work)
+        }
+        position = stored.position
+        progress.dispatched(through: position)
+        return true
+    }
+
+    /// Dead-letters the records that name a node which is unknown and must not be created.
+    /// - Returns: places of their edits; nil when stopped before the dead letters were kept.
+    private func refuseRecords(of stored: Journal.StoredBatch, _ resolved: [SeriesID?]) -> Set<Int>? {
+        guard resolved.contains(nil) else { return [] }
+        let batch = stored.batch
+        var refused: Set<Int> = []
+        var letters: [(letter: DeadLetter, origin: String)] = []
+        for record in batch.records {
+            guard let unknown = record.first(where: { resolved[Int(batch.edits[$0].series)] == nil }) else { continue }
+            let node = batch.series[Int(batch.edits[unknown].series)].node
+            let rejection = Rejection(.unknownNode, "node \(node) is unknown, and unknown_nodes is reject")
+            for place in record {
+                refused.insert(place)
+                letters.append(
+                    (DeadLetter(edit: place, of: batch, rejection: rejection), "\(stored.position.number)/\(place)"))
+            }
+            metrics.refused(
+                points: record.reduce(0) { $0 + Int(batch.edits[$1].pointCount) }, reason: .unknownNode,
+                isReplay: stored.position <= journal.lastPositionAtOpen)
+        }
+        while true {
+            do {
+                try journal.append(deadLetters: letters)
+                return refused
+            } catch {
+                log.error("cannot keep dead letters; it is tried again", metadata: ["error": "\(error)"])
+                if !pause(.seconds(5)) { return nil }
+            }
+        }
+    }
+
+    // MARK: The database
+
+    /// Runs `body`, which connects if it has to, until it succeeds; nil when stopped first.
+    private func untilItSucceeds<R>(_ operation: String, _ body: () throws -> R) -> R? {
+        var backoff = DatabaseAccess.backoff
+        while true {
+            do {
+                let result = try body()
+                reporter.succeeded()
+                return result
+            } catch {
+                if connection?.isUsable != true { connection = nil }
+                reporter.failed(error, doing: operation)
+                if !pause(backoff.next()) { return nil }
+            }
+        }
+    }
+
+    private func connected() throws(PostgresError) -> Connection {
+        if let connection, connection.isUsable { return connection }
+        let fresh = try database.connect("catalog")
+        connection = fresh
+        return fresh
+    }
+
+    /// False when stopped.
+    nonisolated private func pause(_ duration: Duration) -> Bool {
+        stopping.wait(timeout: duration) { $0 ? true : nil } == nil
+    }
+}

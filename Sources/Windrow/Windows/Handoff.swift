@@ -1,0 +1,76 @@
+// The way from the journal to the windows. While the windows keep up, batches come straight from memory; when they do not, the
+// batches are left in the journal, on disk, and read back in order when there is room.
+
+/// Hands accepted batches on, in the order of the journal.
+final class Handoff: Sendable {
+    private struct State: Sendable {
+        /// Consecutive batches that follow the last one taken. Empty unless `isLive`.
+        var queue: [Journal.StoredBatch] = []
+        var queuedBytes = 0
+        /// The last position in the journal.
+        var last: JournalPosition
+        /// The queue ends at `last`: the next batch may be queued.
+        var isLive = false
+        var isStopping = false
+    }
+
+    enum Next: Sendable {
+        case batches([Journal.StoredBatch])
+        /// There is more, but only in the journal.
+        case readJournal
+        /// Nothing came within the timeout.
+        case nothing
+        /// Stopped, and nothing is queued; the journal may hold more.
+        case stopped
+    }
+
+    /// Bytes of batches that wait in memory; past it they are read back from the journal.
+    private let byteLimit: Int
+    private let state: Monitor<State>
+
+    init(last: JournalPosition, byteLimit: Int) {
+        self.byteLimit = byteLimit
+        state = Monitor(State(last: last))
+    }
+
+    /// What acceptance has just appended to the journal.
+    func offer(_ batches: [Journal.StoredBatch]) {
+        guard let last = batches.last else { return }
+        state.withLock { state in
+            let bytes = batches.reduce(0) { $0 + $1.batch.byteCount }
+            if state.isLive, state.queuedBytes + bytes <= byteLimit {
+                state.queue += batches
+                state.queuedBytes += bytes
+            } else {
+                state.isLive = false
+            }
+            state.last = last.position
+        }
+    }
+
+    /// Waits for what follows `position`, which is the last one that was taken.
+    func next(after position: JournalPosition, timeout: Duration?) -> Next {
+        state.wait(timeout: timeout) { state -> Next? in
+            if !state.queue.isEmpty {
+                defer {
+                    state.queue = []
+                    state.queuedBytes = 0
+                }
+                return .batches(state.queue)
+            }
+            if state.isStopping { return .stopped }
+            if position < state.last { return .readJournal }
+            state.isLive = true
+            return nil
+        } ?? .nothing
+    }
+
+    /// The last position in the journal.
+    var last: JournalPosition { state.withLock { $0.last } }
+
+    func stop() {
+        state.withLock { $0.isStopping = true }
+    }
+
+    var isStopping: Bool { state.withLock { $0.isStopping } }
+}

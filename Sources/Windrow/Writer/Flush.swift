@@ -1,0 +1,152 @@
+import LibPQ
+
+/// What became of a flush's points, and how many stored ones its ranges deleted.
+struct FlushOutcome: Equatable, Sendable {
+    /// A deleted range, for the log.
+    struct Deletion: Equatable, Sendable {
+        var series: SeriesID
+        var range: TimeRange
+        var deleted: Int
+    }
+
+    /// Stored where the series had nothing at that timestamp.
+    var inserted = 0
+    /// Stored over another value.
+    var updated = 0
+    /// Not stored: an insert yielded to a stored point, or an update found the same value there.
+    var kept = 0
+    /// Folded away by a later pending edit.
+    var superseded = 0
+    var deletions: [Deletion] = []
+    /// Points that went by COPY.
+    var copied = 0
+    /// COPY met a point of another writer, and everything was merged instead.
+    var wasMergedWhole = false
+}
+
+/// The statements of one flush: one transaction that writes a lane's pending windows and the lane's position in the journal.
+///
+/// A crash before COMMIT leaves nothing of it; after it, all, with the position that keeps it from being done again.
+struct Flush {
+    private let deleteRanges: String
+    private let copyPoints: String
+    private let mergeDefinite: String
+    private let mergeTentative: String
+    private let setPosition: String
+    private let findNewest: String
+    private let journal: UUIDBytes
+    private let lane: Int32
+
+    init(schema: Schema, journal: NodeUUID, lane: Int) {
+        let point = schema.qualified("point")
+        self.journal = UUIDBytes(journal)
+        self.lane = Int32(lane)
+        deleteRanges = """
+            WITH gone AS (
+                DELETE FROM \(point) p
+                USING unnest($1::integer[], $2::timestamptz[], $3::timestamptz[]) WITH ORDINALITY
+                    AS r (series_id, first, last, place)
+                WHERE p.series_id = r.series_id AND p.ts BETWEEN r.first AND r.last
+                RETURNING r.place)
+            SELECT place, count(*) FROM gone GROUP BY place
+            """
+        copyPoints = "COPY \(point) (series_id, ts, v) FROM STDIN (FORMAT binary)"
+        let insert = """
+            INSERT INTO \(point) AS p (series_id, ts, v)
+            SELECT series_id, ts, v FROM unnest($1::integer[], $2::timestamptz[], $3::double precision[]) AS w (series_id, ts, v)
+            ON CONFLICT (series_id, ts)
+            """
+        // xmax is 0 in a row that was inserted, not updated. A row that has the value already is left alone: rewriting it would
+        // only bloat the table, and gateways do send things twice.
+        mergeDefinite = """
+            WITH merged AS (
+                \(insert) DO UPDATE SET v = excluded.v WHERE p.v IS DISTINCT FROM excluded.v
+                RETURNING p.xmax = 0 AS inserted)
+            SELECT count(*) FILTER (WHERE inserted), count(*) FROM merged
+            """
+        mergeTentative = "\(insert) DO NOTHING"
+        setPosition = """
+            INSERT INTO \(schema.qualified("progress")) (journal, lane, position) VALUES ($1, $2, $3)
+            ON CONFLICT (journal, lane) DO UPDATE SET position = excluded.position
+            """
+        findNewest = """
+            SELECT w.series_id, p.ts FROM unnest($1::integer[]) AS w (series_id)
+            CROSS JOIN LATERAL (SELECT ts FROM \(point) WHERE series_id = w.series_id ORDER BY ts DESC LIMIT 1) p
+            """
+    }
+
+    /// Asks for the newest stored point of each series.
+    func newest(_ series: [SeriesID], _ connection: Connection) throws(PostgresError) -> [SeriesID: Newest] {
+        var newest: [SeriesID: Newest] = [:]
+        for id in series { newest[id] = .empty }
+        let rows = try connection.execute(findNewest, [.int4Array(series.map(\.number))])
+        for row in 0..<rows.count {
+            newest[SeriesID(try rows.int32(row, 0))] = .at(Timestamp(microseconds: try rows.timestamp(row, 1)))
+        }
+        return newest
+    }
+
+    /// Writes the windows and the position. When it returns they are committed. When it throws because the connection broke, they
+    /// may be committed all the same: the position in the database tells.
+    /// - Parameter beforeCommit: is told the outcome just before COMMIT is sent.
+    func run(
+        _ windows: [(id: SeriesID, window: PendingWindow)], newest: [SeriesID: Newest], through position: JournalPosition,
+        on connection: Connection, beforeCommit: (FlushOutcome) -> Void
+    ) throws(PostgresError) -> FlushOutcome {
+        do {
+            return try run(FlushPlan(windows, newest: newest), windows, position, connection, beforeCommit)
+        } catch where error.sqlState == .uniqueViolation && error.operation == .copy {
+            var outcome = try run(FlushPlan(windows, newest: nil), windows, position, connection, beforeCommit)
+            outcome.wasMergedWhole = true
+            return outcome
+        }
+    }
+
+    private func run(
+        _ plan: consuming FlushPlan, _ windows: [(id: SeriesID, window: PendingWindow)], _ position: JournalPosition,
+        _ connection: Connection, _ beforeCommit: (FlushOutcome) -> Void
+    ) throws(PostgresError) -> FlushOutcome {
+        var outcome = FlushOutcome()
+        for (_, window) in windows { outcome.superseded += window.receivedCount - window.points.count }
+        let plan = plan
+        try connection.transaction { () throws(PostgresError) in
+            outcome.deletions = try delete(plan.deletes, connection)
+            if plan.copy.rowCount > 0 {
+                outcome.copied = try connection.copy(copyPoints, from: plan.copy)
+                outcome.inserted += outcome.copied
+            }
+            if !plan.definite.series.isEmpty {
+                let rows = try connection.execute(mergeDefinite, plan.definite.parameters)
+                let (inserted, stored) = (Int(try rows.int64(0, 0)), Int(try rows.int64(0, 1)))
+                outcome.inserted += inserted
+                outcome.updated += stored - inserted
+                outcome.kept += plan.definite.series.count - stored
+            }
+            if !plan.tentative.series.isEmpty {
+                let inserted = try connection.execute(mergeTentative, plan.tentative.parameters).affected
+                outcome.inserted += inserted
+                outcome.kept += plan.tentative.series.count - inserted
+            }
+            try connection.execute(setPosition, [.uuid(journal), .int4(lane), .int8(position.number)])
+            beforeCommit(outcome)
+        }
+        return outcome
+    }
+
+    private func delete(_ ranges: FlushPlan.Ranges, _ connection: Connection) throws(PostgresError) -> [FlushOutcome.Deletion] {
+        if ranges.series.isEmpty { return [] }
+        let rows = try connection.execute(
+            deleteRanges, [.int4Array(ranges.series), .timestamptzArray(ranges.first), .timestamptzArray(ranges.last)])
+        var deletions = ranges.series.indices.map { place in
+            FlushOutcome.Deletion(
+                series: SeriesID(ranges.series[place]),
+                range: TimeRange(
+                    first: Timestamp(microseconds: ranges.first[place]), last: Timestamp(microseconds: ranges.last[place])),
+                deleted: 0)
+        }
+        for row in 0..<rows.count {
+            deletions[Int(try rows.int64(row, 0)) - 1].deleted = Int(try rows.int64(row, 1))
+        }
+        return deletions
+    }
+}

@@ -1,0 +1,81 @@
+import LibPQ
+
+// Which way each pending point goes.
+//
+// COPY straight into the table is the fast way and cannot handle a conflict. It takes the points that cannot meet a stored one:
+// those newer than the series' newest stored point, and those inside a range that the same flush deletes. The rest are merged by
+// INSERT … ON CONFLICT: definite values overwrite, tentative ones yield.
+//
+// "Newest" may be out of date, because others write too. Too old a newest makes the COPY conflict, and the flush is then done
+// again with everything merged; too new a newest only sends a point the slower way.
+
+/// The newest stored point of a series, as far as this lane knows.
+enum Newest: Sendable {
+    /// The series has no point.
+    case empty
+    case at(Timestamp)
+}
+
+/// A lane's pending windows, laid out as the parameters of the statements that write them. Sorted by series, then by time.
+struct FlushPlan: ~Copyable {
+    /// Columns of points for a merge.
+    struct Columns {
+        var series: [Int32] = []
+        var timestamps: [Int64] = []
+        var values: [Double] = []
+
+        mutating func append(_ id: SeriesID, _ point: PendingPoint) {
+            series.append(id.number)
+            timestamps.append(point.timestamp.microseconds)
+            values.append(point.value)
+        }
+
+        var parameters: [Parameter] { [.int4Array(series), .timestamptzArray(timestamps), .float8Array(values)] }
+    }
+
+    /// Ranges to delete, one a place in the three arrays.
+    struct Ranges {
+        var series: [Int32] = []
+        var first: [Int64] = []
+        var last: [Int64] = []
+    }
+
+    private(set) var deletes = Ranges()
+    private(set) var copy = CopyBuffer()
+    /// Overwrite what is stored.
+    private(set) var definite = Columns()
+    /// Yield to what is stored.
+    private(set) var tentative = Columns()
+
+    /// - Parameters:
+    ///   - windows: settled, ascending by series.
+    ///   - newest: nil merges everything.
+    init(_ windows: [(id: SeriesID, window: PendingWindow)], newest: [SeriesID: Newest]?) {
+        for (id, window) in windows {
+            for range in window.deleted.ranges {
+                deletes.series.append(id.number)
+                deletes.first.append(range.first.microseconds)
+                deletes.last.append(range.last.microseconds)
+            }
+            let stored = newest?[id]
+            for point in window.points {
+                if newest != nil, Self.cannotConflict(point, in: window, newest: stored) {
+                    copy.appendPoint(series: id.number, microseconds: point.timestamp.microseconds, value: point.value)
+                } else if point.isDefinite {
+                    definite.append(id, point)
+                } else {
+                    tentative.append(id, point)
+                }
+            }
+        }
+    }
+
+    /// - Parameter newest: nil when it is not known.
+    private static func cannotConflict(_ point: PendingPoint, in window: PendingWindow, newest: Newest?) -> Bool {
+        switch newest {
+        case .empty: return true
+        case .at(let newest) where point.timestamp > newest: return true
+        default: return !window.deleted.isEmpty && window.deleted.contains(point.timestamp)
+        }
+    }
+}

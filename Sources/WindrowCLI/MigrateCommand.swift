@@ -1,0 +1,34 @@
+import ArgumentParser
+import LibPQ
+import Windrow
+
+struct MigrateCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "migrate", abstract: "Create or upgrade the schema in each domain's database.",
+        discussion: "Does nothing where the schema is up to date. Safe to run at the same time from several places.")
+
+    @OptionGroup var options: ConfigurationOptions
+
+    @Flag(help: "Print the SQL that makes the schema from nothing, and change nothing.")
+    var print = false
+
+    func run() throws {
+        for domain in try options.load().domains {
+            do {
+                let schema = try Schema(domain.schema)
+                if print {
+                    Swift.print("-- Domain \(domain.name)\nBEGIN;\n\(schema.upgrades.joined(separator: "\n"))\nCOMMIT;")
+                } else {
+                    let applied = try Migration(domain).run()
+                    Swift.print("\(domain.name): schema \(schema.name) \(applied.isEmpty ? "was" : "is now") at version \(Schema.version)")
+                }
+            } catch let error as PostgresError {
+                printError("\(domain.name): \(error)")
+                throw error.endsConnection ? ExitCode.unavailable : ExitCode.configuration
+            } catch let error as SchemaError {
+                printError("\(domain.name): \(error)")
+                throw ExitCode.configuration
+            }
+        }
+    }
+}

@@ -1,0 +1,39 @@
+import ArgumentParser
+import Logging
+import Windrow
+
+struct RunCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "run", abstract: "Run the daemon until SIGTERM or SIGINT.",
+        discussion: """
+            Creates or upgrades the schema in PostgreSQL first. A server that is away is waited for: what is accepted meanwhile is \
+            kept in the journal. A second signal ends the daemon at once, which loses nothing either.
+            """)
+
+    @OptionGroup var options: ConfigurationOptions
+
+    @Option(help: "trace, debug, info, notice, warning, error or critical.")
+    var logLevel = Logger.Level.info
+
+    @Flag(help: "Don't create or upgrade the schema; wait until it is there.")
+    var noMigrate = false
+
+    func run() async throws {
+        LogOutput.install(level: logLevel)
+        let configuration = try options.load()
+        do {
+            try await Daemon(configuration, migrates: !noMigrate).run()
+        } catch let error as JournalError {
+            printError("windrow: \(error)")
+            throw ExitCode.configuration
+        } catch let error as AdminServerError {
+            printError("windrow: \(error)")
+            throw ExitCode.configuration
+        } catch {
+            printError("windrow: unexpected error, please report it: \(error)")
+            throw ExitCode.software
+        }
+    }
+}
+
+extension Logger.Level: @retroactive ExpressibleByArgument {}

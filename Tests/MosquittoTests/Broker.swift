@@ -1,0 +1,80 @@
+import Foundation
+import Mosquitto
+
+/// A mosquitto broker on a free loopback port. `stop()` it.
+final class Broker {
+    let host: String
+    let port: UInt16
+    private let folder: Folder?
+    private var process: Process?
+
+    /// The one that MQTT_HOST and MQTT_PORT name, as `deploy/sandbox up` does, else one of its own.
+    init() throws {
+        let environment = ProcessInfo.processInfo.environment
+        if let host = environment["MQTT_HOST"], let port = environment["MQTT_PORT"].flatMap(UInt16.init) {
+            (self.host, self.port, folder) = (host, port, nil)
+        } else {
+            (host, port, folder) = ("127.0.0.1", freePort(), try Folder())
+            try start()
+        }
+    }
+
+    /// - Parameter settings: lines for mosquitto.conf; of the listener, if that is what they are about.
+    init(_ settings: String..., host: String = "127.0.0.1", port: UInt16 = freePort(), anonymous: Bool = true) throws {
+        (self.host, self.port, folder) = (host, port, try Folder())
+        try start(settings, anonymous: anonymous)
+    }
+
+    func start(_ settings: [String] = [], anonymous: Bool = true) throws {
+        let lines =
+            ["listener \(port) \(host)", "allow_anonymous \(anonymous)", "max_queued_messages 0", "persistence false"]
+        _ = try folder!.write("mosquitto.conf", (lines + settings).joined(separator: "\n") + "\n")
+        let log = folder!.path + "/log"
+        process = try Command("mosquitto", "-c", folder!.path + "/mosquitto.conf").start(log: log)
+        let deadline = ContinuousClock.now + .seconds(10)
+        while !accepts(host, port) {
+            guard process!.isRunning, ContinuousClock.now < deadline else {
+                throw Command.Failed(description: (try? String(contentsOfFile: log, encoding: .utf8)) ?? "no log")
+            }
+            usleep(2000)
+        }
+    }
+
+    func stop() {
+        process?.terminate()
+        process?.waitUntilExit()
+        process = nil
+        folder?.remove()
+    }
+
+    /// As a crash would. The port stays this broker's.
+    func kill() {
+        Glibc.kill(process!.processIdentifier, SIGKILL)
+        process?.waitUntilExit()
+        process = nil
+    }
+
+    func options(_ clientID: String = unique("client")) -> Client.Options {
+        Client.Options(clientID: clientID, host: host, port: port, sessionExpirySeconds: 300)
+    }
+
+    /// Publishes one message with mosquitto_pub, at QoS 1.
+    func publish(_ topic: String, _ arguments: String...) throws {
+        var command = Command("mosquitto_pub", "-V", "5", "-h", host, "-p", "\(port)", "-q", "1", "-t", topic)
+        command.arguments += arguments
+        try command.run()
+    }
+
+    /// Publishes the numbers from 1 on, one a message, at QoS 1.
+    func publish(_ topic: String, count: Int) throws {
+        let folder = try Folder()
+        defer { folder.remove() }
+        let lines = try folder.write("lines", (1...count).map { "\($0)\n" }.joined())
+        try Command(
+            "sh", "-c", "exec mosquitto_pub -V 5 -h '\(host)' -p \(port) -q 1 -t '\(topic)' -l <'\(lines)'"
+        ).run()
+    }
+}
+
+/// A name that no other test uses, nor an earlier run at the same broker.
+func unique(_ name: String) -> String { "\(name)-\(UUID().uuidString)" }

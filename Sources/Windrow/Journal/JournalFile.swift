@@ -55,6 +55,7 @@ enum JournalFile {
         configuration.busyMode = .timeout(5)
         configuration.maximumReaderCount = 2
         configuration.prepareDatabase { db in
+            if db.configuration.readonly { return }
             // Takes effect only before the first table is made.
             try db.execute(sql: "PRAGMA auto_vacuum = INCREMENTAL")
             try db.execute(sql: "PRAGMA journal_size_limit = 67108864")

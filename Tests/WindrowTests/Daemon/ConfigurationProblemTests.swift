@@ -117,8 +117,10 @@ struct ConfigurationProblemTests {
     @Test("is refused when it is larger than 1 MiB")
     func size() {
         let filler = String(repeating: "# nothing to see\n", count: 61_681)
-        #expect(throws: Never.self) { try parseConfiguration(minimal + "\n" + filler.dropLast(200)) }
-        Self.check(.init(minimal + filler, "windrow.yaml: is larger than 1MiB, which no configuration needs to be"))
+        #expect(throws: Never.self) { try parseConfiguration(minimalConfiguration + "\n" + filler.dropLast(200)) }
+        Self.check(
+            .init(
+                minimalConfiguration + filler, "windrow.yaml: is larger than 1MiB, which no configuration needs to be"))
     }
 
     @Test(
@@ -136,24 +138,26 @@ struct ConfigurationProblemTests {
             BadConfiguration("# x\ndomains:\n", "windrow.yaml:2: domains: expected at least one domain"),
             BadConfiguration("domains: {}", "windrow.yaml:1: domains: expected at least one domain"),
             BadConfiguration("domains: [a]", "windrow.yaml:1: domains: expected a mapping, found a list"),
-            BadConfiguration("? [a]\n: b\n" + minimal, "windrow.yaml:1: expected a key, found a list"),
+            BadConfiguration("? [a]\n: b\n" + minimalConfiguration, "windrow.yaml:1: expected a key, found a list"),
             BadConfiguration(
-                "<<: {http: {}}\n" + minimal,
+                "<<: {http: {}}\n" + minimalConfiguration,
                 "windrow.yaml:1: <<: merge keys are not supported; an alias can stand for a whole value"),
             BadConfiguration(
-                "http: !env {}\n" + minimal, "windrow.yaml:1: http: YAML tags such as \"!env\" are not understood here"),
+                "http: !env {}\n" + minimalConfiguration,
+                "windrow.yaml:1: http: YAML tags such as \"!env\" are not understood here"),
             BadConfiguration(
-                "!x http: {}\n" + minimal, "windrow.yaml:1: YAML tags such as \"!x\" are not understood here"),
+                "!x http: {}\n" + minimalConfiguration,
+                "windrow.yaml:1: YAML tags such as \"!x\" are not understood here"),
             BadConfiguration(
-                "\"a\\nb\": 1\n" + minimal,
+                "\"a\\nb\": 1\n" + minimalConfiguration,
                 "windrow.yaml:1: \"a\\nb\": unknown key. Accepted here: http, journal, limits, domains"),
             BadConfiguration(
-                "journal: 5\nlimits: [5]\n" + minimal,
+                "journal: 5\nlimits: [5]\n" + minimalConfiguration,
                 "windrow.yaml:1: journal: expected a mapping (keys: directory, max_size, max_dead_letters), found a single value",
                 "windrow.yaml:2: limits: expected a mapping (keys: memory), found a list"),
             BadConfiguration(
                 "http: {admin: 8081}\njournal: {max_size: 100, max_dead_letters: 1023KiB, directory: }\nlimits: {memory: 2m}\n"
-                    + minimal,
+                    + minimalConfiguration,
                 "windrow.yaml:1: http.admin: expected host:port, such as 127.0.0.1:8081 or [::1]:8081, or off, found \"8081\"",
                 "windrow.yaml:2: journal.max_size: expected a size such as 512KiB, 64MiB or 4GiB, found \"100\"; "
                     + "add a unit, as in 64MiB",
@@ -167,11 +171,11 @@ struct ConfigurationProblemTests {
         "says of an unknown key which ones there are, and which was meant",
         arguments: [
             BadConfiguration(
-                "domain: {}\n" + minimal,
+                "domain: {}\n" + minimalConfiguration,
                 "windrow.yaml:1: domain: unknown key; did you mean `domains`? Accepted here: http, journal, limits, domains"
             ),
             BadConfiguration(
-                "http:\n  listen: 127.0.0.1:8080\n" + minimal,
+                "http:\n  listen: 127.0.0.1:8080\n" + minimalConfiguration,
                 "windrow.yaml:2: http.listen: unknown key. Accepted here: admin"),
             .domain(
                 "flush:\n  max_point: 5\n  Interval: 1s",
@@ -300,7 +304,7 @@ struct ConfigurationProblemTests {
                 "windrow.yaml:9: domains.demo.mqtt[0].password_file: give either `password_file` or `password`, not both"
             ),
             BadConfiguration(
-                minimal.replacing("[{topic: \"nodes/{node}/{tag}\"}]", with: "[]"),
+                minimalConfiguration.replacing("[{topic: \"nodes/{node}/{tag}\"}]", with: "[]"),
                 "windrow.yaml:7: domains.demo.mqtt[0].subscriptions: expected a list of subscriptions, each with a topic, "
                     + "found an empty list"),
         ])
@@ -325,7 +329,8 @@ struct ConfigurationProblemTests {
             ("{}", ", found a mapping"),
         ])
     func addresses(address: String, complaint: String) {
-        let yaml = minimal.replacing("mqtt://localhost", with: address == "{}" ? address : "\"\(address)\"")
+        let yaml = minimalConfiguration.replacing(
+            "mqtt://localhost", with: address == "{}" ? address : "\"\(address)\"")
         Self.check(
             .init(
                 yaml,
@@ -394,7 +399,7 @@ struct ConfigurationProblemTests {
                 "windrow.yaml:11: domains.demo.mqtt[0].subscriptions[0].max_span: expected at most the domain's `replace.max_span`, "
                     + "400d; found 401d"),
             BadConfiguration(
-                minimal.replacing(
+                minimalConfiguration.replacing(
                     "[{topic: \"nodes/{node}/{tag}\"}]",
                     with: "\n          - topic: a/{node}/{tag}\n          - topic: a/{tag}/{node}\n          - 5"),
                 "windrow.yaml:9: domains.demo.mqtt[0].subscriptions[1].topic: this session has a subscription to \"a/+/+\" already "
@@ -407,7 +412,7 @@ struct ConfigurationProblemTests {
     @Test("is told of with line and column for programs")
     func position() {
         let error = #expect(throws: ConfigurationError.self) {
-            try parseConfiguration("limits:\n  memory: lots\n" + minimal)
+            try parseConfiguration("limits:\n  memory: lots\n" + minimalConfiguration)
         }
         #expect(
             error?.problems == [

@@ -12,7 +12,7 @@ import Testing
 
 /// A broker with one more key, on line 8.
 private func withBrokerKey(_ line: String, scheme: String = "mqtt") -> String {
-    minimal.replacing("mqtt://", with: "\(scheme)://") + "\n        \(line)\n"
+    minimalConfiguration.replacing("mqtt://", with: "\(scheme)://") + "\n        \(line)\n"
 }
 
 @Suite("${NAME} in a configuration")
@@ -26,13 +26,14 @@ struct ConfigurationEnvironmentTests {
         ])
     func substitution(written: String, expected: String) throws {
         let environment = ["A": "va", "B2": "${A}", "Q": "a: [b] # 'c'", "_": ""]
-        let yaml = minimal.replacing("dbname=demo", with: "p\(written)")
+        let yaml = minimalConfiguration.replacing("dbname=demo", with: "p\(written)")
         #expect(try parseConfiguration(yaml, environment: environment).domains[0].postgres.reveal == "p" + expected)
     }
 
     @Test("may stand for a number, a duration, a size or a name")
     func everyScalar() throws {
-        let yaml = minimal.replacing("    mqtt:", with: "    lanes: ${N}\n    flush: {interval: \"${T}\"}\n    mqtt:")
+        let yaml = minimalConfiguration.replacing(
+            "    mqtt:", with: "    lanes: ${N}\n    flush: {interval: \"${T}\"}\n    mqtt:")
         let environment = ["N": "4", "T": "2m", "M": "1GiB"]
         let configuration = try parseConfiguration("limits: {memory: \"${M}\"}\n" + yaml, environment: environment)
         #expect(configuration.domains[0].lanes == 4)
@@ -66,14 +67,14 @@ struct ConfigurationEnvironmentTests {
             ),
         ])
     func errors(written: String, message: String) {
-        let yaml = minimal.replacing("dbname=demo", with: "p\(written)")
+        let yaml = minimalConfiguration.replacing("dbname=demo", with: "p\(written)")
         let error = #expect(throws: ConfigurationError.self) { try parseConfiguration(yaml, environment: ["A": "a"]) }
         #expect(error?.description == "windrow.yaml:3: domains.demo.postgres: " + message)
     }
 
     @Test("is shown by its name, never its value, when the value is wrong")
     func errorsHideTheValue() {
-        let yaml = minimal.replacing("    mqtt:", with: "    lanes: ${PASSWORD}\n    mqtt:")
+        let yaml = minimalConfiguration.replacing("    mqtt:", with: "    lanes: ${PASSWORD}\n    mqtt:")
         let error = #expect(throws: ConfigurationError.self) {
             try parseConfiguration(yaml, environment: ["PASSWORD": "hush"])
         }
@@ -154,6 +155,10 @@ struct SecretTests {
             error?.description
                 == "windrow.yaml:8: domains.demo.mqtt[0].password_file: cannot read /etc/windrow/p: No such file or directory; "
                 + "$CREDENTIALS_DIRECTORY (/run/credentials/w) was looked into first")
+        let absolute = #expect(throws: ConfigurationError.self) {
+            try parseConfiguration(withBrokerKey("password_file: /p"), environment: environment)
+        }
+        #expect(absolute?.description.hasSuffix("password_file: cannot read /p: No such file or directory") == true)
     }
 
     @Test("file that may not be read is not looked for elsewhere")
@@ -212,7 +217,7 @@ struct ConfigurationLoadingTests {
     @Test("named by a relative path still gives absolute paths")
     func relative() throws {
         try withFolder { folder in
-            try put("journal: {directory: data}\n" + minimal, at: "\(folder)/windrow.yaml")
+            try put("journal: {directory: data}\n" + minimalConfiguration, at: "\(folder)/windrow.yaml")
             // From wherever the tests run up to the root and down again: tests share one working directory.
             let up = String(repeating: "../", count: 40)
             let directory = try Configuration.load(file: "\(up)\(folder.dropFirst())/windrow.yaml", environment: [:])

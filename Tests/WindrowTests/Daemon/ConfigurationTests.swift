@@ -19,7 +19,7 @@ private func exampleText() throws -> String {
     return String(decoding: try Configuration.readFile(path), as: UTF8.self)
 }
 
-let minimal = """
+let minimalConfiguration = """
     domains:
       demo:
         postgres: dbname=demo
@@ -33,7 +33,7 @@ let minimal = """
 struct ConfigurationTests {
     @Test("gets every documented default from the shortest file")
     func defaults() throws {
-        let configuration = try parseConfiguration(minimal)
+        let configuration = try parseConfiguration(minimalConfiguration)
         #expect(configuration.http.admin == Configuration.ListenAddress(host: "127.0.0.1", port: 8081))
         #expect(configuration.journal.directory == "/var/lib/windrow")
         #expect(configuration.journal.maxSize == 4 * 1024 * 1024 * 1024)
@@ -155,7 +155,7 @@ struct ConfigurationTests {
     @Test("in the annotated example has the defaults and nothing else")
     func example() throws {
         var fromExample = try parseConfiguration(try exampleText())
-        var shortest = try parseConfiguration(minimal)
+        var shortest = try parseConfiguration(minimalConfiguration)
         // What has no default.
         fromExample.domains[0].postgres = Secret("")
         fromExample.domains[0].brokers[0].clientID = ""
@@ -209,19 +209,21 @@ struct ConfigurationTests {
 
     @Test("takes the default where all keys of a mapping are commented out")
     func emptyMappings() throws {
-        let yaml = minimal.replacing(
+        let yaml = minimalConfiguration.replacing(
             "    mqtt:", with: "    flush:\n    timestamps: ~\n    replace: {}\n    mqtt:")
-        #expect(try parseConfiguration("http:\njournal:\nlimits: null\n" + yaml) == parseConfiguration(minimal))
+        #expect(
+            try parseConfiguration("http:\njournal:\nlimits: null\n" + yaml) == parseConfiguration(minimalConfiguration)
+        )
     }
 
     @Test("can turn the admin server off")
     func adminOff() throws {
-        #expect(try parseConfiguration("http: {admin: off}\n" + minimal).http.admin == nil)
+        #expect(try parseConfiguration("http: {admin: off}\n" + minimalConfiguration).http.admin == nil)
     }
 
     @Test("tightens the default of max_span to a shorter replace.max_span")
     func tightSpan() throws {
-        let yaml = minimal.replacing("    mqtt:", with: "    replace: {max_span: 6h}\n    mqtt:")
+        let yaml = minimalConfiguration.replacing("    mqtt:", with: "    replace: {max_span: 6h}\n    mqtt:")
         #expect(try parseConfiguration(yaml).domains[0].brokers[0].subscriptions[0].maxSpan == .seconds(6 * 3600))
     }
 
@@ -248,6 +250,7 @@ struct ConfigurationTests {
     @Test("may have Windows line ends and a byte order mark")
     func windowsText() throws {
         #expect(
-            try parseConfiguration("\u{FEFF}" + minimal.replacing("\n", with: "\r\n")) == parseConfiguration(minimal))
+            try parseConfiguration("\u{FEFF}" + minimalConfiguration.replacing("\n", with: "\r\n"))
+                == parseConfiguration(minimalConfiguration))
     }
 }

@@ -16,8 +16,8 @@ struct ConfigurationValueTests {
             ("+1s", .malformed),
             ("1 s", .malformed), (" 1s", .malformed), ("1S", .malformed), ("1min", .malformed), ("1h30m", .malformed),
             ("1us", .malformed), ("١s", .malformed),
-        ] as [(String, Quantity<Duration>)])
-    func durations(text: String, expected: Quantity<Duration>) {
+        ] as [(String, ParsedQuantity<Duration>)])
+    func durations(text: String, expected: ParsedQuantity<Duration>) {
         #expect(DurationText.parse(text) == expected)
     }
 
@@ -41,8 +41,8 @@ struct ConfigurationValueTests {
             ("2GB", .value(2_000_000_000)), ("1TB", .value(1_000_000_000_000)), ("8388608TiB", .value(.max)),
             ("99999999999999999999B", .value(.max)), ("64", .missingUnit), ("64M", .malformed), ("64mib", .malformed),
             ("1.5GiB", .malformed), ("64 MiB", .malformed), ("", .malformed), ("GiB", .malformed),
-        ] as [(String, Quantity<Int64>)])
-    func sizes(text: String, expected: Quantity<Int64>) {
+        ] as [(String, ParsedQuantity<Int64>)])
+    func sizes(text: String, expected: ParsedQuantity<Int64>) {
         #expect(SizeText.parse(text) == expected)
     }
 
@@ -91,7 +91,7 @@ struct ConfigurationValueTests {
             ("''", false),
         ])
     func schemas(name: String, accepted: Bool) {
-        let yaml = minimal.replacing("    mqtt:", with: "    schema: \(name)\n    mqtt:")
+        let yaml = minimalConfiguration.replacing("    mqtt:", with: "    schema: \(name)\n    mqtt:")
         #expect(((try? parseConfiguration(yaml)) != nil) == accepted)
     }
 
@@ -103,7 +103,9 @@ struct ConfigurationValueTests {
             ("Demo", false), ("a.b", false), ("..", false), ("a/b", false), ("a b", false), ("ä", false), ("''", false),
         ])
     func domainNames(name: String, accepted: Bool) {
-        #expect(((try? parseConfiguration(minimal.replacing("  demo:", with: "  \(name):"))) != nil) == accepted)
+        #expect(
+            ((try? parseConfiguration(minimalConfiguration.replacing("  demo:", with: "  \(name):"))) != nil)
+                == accepted)
     }
 
     @Test(
@@ -113,7 +115,7 @@ struct ConfigurationValueTests {
             ("2000-01-01T00:00:00Z", 946_684_800_000_000), ("'2000-01-01T00:00:00Z'", 946_684_800_000_000),
         ])
     func dates(text: String, microseconds: Int64) throws {
-        let yaml = minimal.replacing("    mqtt:", with: "    timestamps: {oldest: \(text)}\n    mqtt:")
+        let yaml = minimalConfiguration.replacing("    mqtt:", with: "    timestamps: {oldest: \(text)}\n    mqtt:")
         #expect(try parseConfiguration(yaml).domains[0].timestamps.oldest == Timestamp(microseconds: microseconds))
     }
 

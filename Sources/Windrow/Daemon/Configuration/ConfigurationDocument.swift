@@ -41,7 +41,7 @@ enum ConfigurationDocument {
         return nil
     }
 
-    private static func fits(_ node: Node, depth: Int, budget: inout Int) -> Bool {
+    private static func fits(_ node: Yams.Node, depth: Int, budget: inout Int) -> Bool {
         budget -= 1
         if budget < 0 || depth == 0 { return false }
         switch node {

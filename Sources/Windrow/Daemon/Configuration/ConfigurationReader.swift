@@ -45,7 +45,8 @@ struct ConfigurationPlace {
     /// The path of one of its keys.
     func path(of key: String) -> String {
         // A key that isn't plain text would garble the line it is reported on.
-        let name = key.unicodeScalars.allSatisfy { $0.value >= 0x20 } && key.count <= 80 ? key : shown(key)
+        let name =
+            key.unicodeScalars.allSatisfy { $0.value >= 0x20 } && key.count <= 80 ? key : ConfigurationScalar.show(key)
         return path.isEmpty ? name : "\(path).\(name)"
     }
 
@@ -54,12 +55,12 @@ struct ConfigurationPlace {
 
 /// A node of the YAML tree at its place.
 struct ConfigurationValue {
-    let node: Node
+    let node: Yams.Node
     /// The mark is the value's own: what stands behind an alias is reported where it is written.
     let place: ConfigurationPlace
     let reader: ConfigurationReader
 
-    init(_ node: Node, path: String, reader: ConfigurationReader) {
+    init(_ node: Yams.Node, path: String, reader: ConfigurationReader) {
         self.node = node
         place = ConfigurationPlace(path: path, mark: node.position)
         self.reader = reader
@@ -115,7 +116,7 @@ struct ConfigurationValue {
             }
         // Yams has "" where the file gives no tag; "!" is YAML's own way to say that.
         if ["", "!", plain].contains(tag) { return true }
-        report("YAML tags such as \(shown(tag)) are not understood here")
+        report("YAML tags such as \(ConfigurationScalar.show(tag)) are not understood here")
         return false
     }
 
@@ -130,7 +131,7 @@ struct ConfigurationValue {
     }
 }
 
-extension Node {
+extension Yams.Node {
     /// Where it begins, counted from 1.
     var position: (line: Int, column: Int)? { mark.map { ($0.line, $0.column) } }
 }

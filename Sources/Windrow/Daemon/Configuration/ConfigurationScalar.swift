@@ -51,7 +51,7 @@ extension ConfigurationScalar {
         // The C libraries that get these texts would take a NUL for their end.
         if result.utf8.contains(0) { throw ScalarProblem(message: "must not contain a NUL character") }
         text = result
-        found = (replaced ? "the value of " : "") + shown(raw)
+        found = (replaced ? "the value of " : "") + Self.show(raw)
     }
 
     private static func isVariableName(_ name: Substring) -> Bool {
@@ -65,10 +65,10 @@ extension ConfigurationScalar {
             }
         }
     }
-}
 
-/// A text in quotes, on one line, and not longer than a message can bear.
-func shown(_ text: String) -> String {
-    let limit = 80
-    return (text.count > limit ? text.prefix(limit) + "…" : text[...]).debugDescription
+    /// A text in quotes, on one line, and not longer than a message can bear.
+    static func show(_ text: String) -> String {
+        let limit = 80
+        return (text.count > limit ? text.prefix(limit) + "…" : text[...]).debugDescription
+    }
 }

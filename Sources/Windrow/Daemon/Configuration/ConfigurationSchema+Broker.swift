@@ -121,7 +121,8 @@ extension ConfigurationSchema {
             // MQTT keeps one subscription per filter: the second would replace the first (MQTT 5, section 3.8.4).
             if let line = lines[subscription.topic.filter] {
                 topic.value.report(
-                    "this session has a subscription to \(shown(subscription.topic.filter)) already (line \(line))")
+                    "this session has a subscription to \(ConfigurationScalar.show(subscription.topic.filter)) already (line \(line))"
+                )
             } else {
                 lines[subscription.topic.filter] = topic.value.place.mark?.line
                 subscriptions.append(subscription)

@@ -2,7 +2,7 @@ extension ConfigurationSchema {
     mutating func domain(_ entry: ConfigurationSection.Entry) -> Configuration.Domain {
         if !Self.isDomainName(entry.key) {
             reader.report(
-                "expected a name of 1 to 63 characters out of a-z, 0-9, _ and -, found \(shown(entry.key))",
+                "expected a name of 1 to 63 characters out of a-z, 0-9, _ and -, found \(ConfigurationScalar.show(entry.key))",
                 at: entry.place)
         }
         let section = ConfigurationSection(entry.value, at: entry.place, keys: Keys.domain)

@@ -1,5 +1,5 @@
 /// A number with its unit, as the configuration writes it: `500ms`, `64MiB`.
-enum Quantity<Value: Equatable & Sendable>: Equatable, Sendable {
+enum ParsedQuantity<Value: Equatable & Sendable>: Equatable, Sendable {
     case value(Value)
     /// Digits alone: nothing is assumed about them.
     case missingUnit
@@ -16,7 +16,7 @@ enum DurationText {
     ]
 
     /// A number too large for 64 bits becomes the largest: it is out of every range.
-    static func parse(_ text: String) -> Quantity<Duration> {
+    static func parse(_ text: String) -> ParsedQuantity<Duration> {
         parseQuantity(text, units: units.map { ($0.name, $0.milliseconds) }).map { .milliseconds($0) }
     }
 
@@ -38,7 +38,7 @@ enum SizeText {
         ("KB", 1_000), ("MB", 1_000_000), ("GB", 1_000_000_000), ("TB", 1_000_000_000_000),
     ]
 
-    static func parse(_ text: String) -> Quantity<Int64> {
+    static func parse(_ text: String) -> ParsedQuantity<Int64> {
         parseQuantity(text, units: units.map { ($0.name, $0.bytes) })
     }
 
@@ -49,8 +49,8 @@ enum SizeText {
     }
 }
 
-extension Quantity {
-    func map<Other>(_ transform: (Value) -> Other) -> Quantity<Other> {
+extension ParsedQuantity {
+    func map<Other>(_ transform: (Value) -> Other) -> ParsedQuantity<Other> {
         switch self {
         case .value(let value): .value(transform(value))
         case .missingUnit: .missingUnit
@@ -60,7 +60,7 @@ extension Quantity {
 }
 
 /// Saturates instead of overflowing.
-private func parseQuantity(_ text: String, units: [(name: String, factor: Int64)]) -> Quantity<Int64> {
+private func parseQuantity(_ text: String, units: [(name: String, factor: Int64)]) -> ParsedQuantity<Int64> {
     let digits = text.utf8.prefix { (0x30...0x39).contains($0) }
     guard !digits.isEmpty else { return .malformed }
     let name = text[digits.endIndex...]

@@ -44,6 +44,18 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),
+        .target(name: "WindrowTestSupport", dependencies: ["LibPQ"], swiftSettings: strict),
+        .testTarget(name: "LibPQTests", dependencies: ["LibPQ", "WindrowTestSupport"], swiftSettings: strict),
+        .testTarget(name: "MosquittoTests", dependencies: ["Mosquitto", "WindrowTestSupport"], swiftSettings: strict),
+        .testTarget(
+            name: "WindrowTests",
+            dependencies: [
+                "Windrow", "WindrowTestSupport",
+                .product(name: "GRDB", package: "GRDB.swift"),
+            ],
+            swiftSettings: strict),
+        .testTarget(
+            name: "IntegrationTests", dependencies: ["Windrow", "WindrowCLI", "WindrowTestSupport"], swiftSettings: strict),
     ],
     cxxLanguageStandard: .cxx17
 )

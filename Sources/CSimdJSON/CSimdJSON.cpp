@@ -1,6 +1,7 @@
 // The walk over simdjson's token list; see CSimdJSON.h for what it promises.
 //
-// What is relied on, of simdjson's first stage (`stage1` of `internal::dom_parser_implementation`, the same from 3.0 on):
+// What is relied on, of simdjson's first stage (`stage1` of `internal::dom_parser_implementation`, private there: what is said here
+// holds for 3.0.1, and the tests compare with other parsers):
 // - the document is valid UTF-8, its strings are closed and hold no control characters;
 // - the list has the offset of every `{ } [ ] : ,` outside strings, of every opening quote, and of every first byte of a run of
 //   other bytes; so behind a string's closing quote there is only whitespace up to the next entry;
@@ -512,17 +513,17 @@ struct SJParser {
     SJDocument document;
 
     bool reserve(size_t length) {
-        if (length <= kept_capacity && stage && stage->capacity() > kept_capacity) {
+        if (length < kept_capacity && stage && stage->capacity() > kept_capacity) {
             stage.reset();
             bytes.release();
             elements.release();
             points.release();
         }
-        if (stage && stage->capacity() >= length) return true;
+        if (stage && stage->capacity() > length) return true;
         size_t capacity = 4096;
-        while (capacity < length) capacity *= 2;
+        while (capacity <= length) capacity *= 2;
         // Past this the document itself is what counts: no more than it needs.
-        if (capacity > kept_capacity) capacity = length;
+        if (capacity > kept_capacity) capacity = length + 1;
         // The stage last: while its capacity is enough, so is everything else.
         stage.reset();
         return bytes.reserve(capacity + simdjson::SIMDJSON_PADDING)

@@ -146,11 +146,13 @@ extension Connection {
         guard socket.fd >= 0 else { return .input }
         while true {
             let left = deadline.milliseconds
-            let ready = poll(&socket, 1, left)
+            let slice = isEncrypted(handle) ? min(left, 50) : left
+            let ready = poll(&socket, 1, slice)
             if ready > 0 {
                 let found = Readiness(rawValue: socket.revents)
                 return found.isDisjoint(with: .broken) ? found : found.union(.input)
             }
+            if ready == 0, slice < left { return .input }
             if ready == 0, left == 0 {
                 close()
                 throw PostgresError(
@@ -168,15 +170,20 @@ extension Connection {
 
     /// Takes in what the server sent. Does not wait, and leaves a connection that broke to `nextResult`.
     private func read(_ operation: Operation, on handle: OpaquePointer) throws(PostgresError) {
-        // Under encryption libpq may decrypt more than it takes at once, 16 KiB records in pieces of 8 KiB at least;
-        // poll knows nothing of what waits inside the TLS library.
-        let encrypted = PQsslInUse(handle) == 1 || PQgssEncInUse(handle) == 1
-        for _ in 0..<(encrypted ? 3 : 1) {
+        for _ in 0..<(isEncrypted(handle) ? 2 : 1) {
             guard PQconsumeInput(handle) == 1 else {
                 guard PQstatus(handle) != CONNECTION_OK else { throw failure(operation, on: handle) }
                 return
             }
         }
+    }
+
+    /// Whether data can be waiting inside the TLS library, where poll does not see it: libpq may take less of a record
+    /// (16 KiB) than was decrypted, but takes 8 KiB at least. A second read is mostly all it needs; for the rest, reads
+    /// are tried between slices of the waiting. (ruby-pg issue 588 is this bug; servers from 17 on and proxies send
+    /// such records.)
+    private func isEncrypted(_ handle: OpaquePointer) -> Bool {
+        PQsslInUse(handle) == 1 || PQgssEncInUse(handle) == 1
     }
 
     func misplacedCopy(_ operation: Operation) -> PostgresError {

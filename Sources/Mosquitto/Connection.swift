@@ -118,6 +118,7 @@ extension Connection {
         }
         let code = options.tls == nil ? connect() : Library.startingTLS(connect)
         guard code == MOSQ_ERR_SUCCESS.rawValue else { throw failure(.connect, code: code, errno: cause) }
+        socket?.closeOnExec()
     }
 
     /// Only the blocking connect takes properties. It stores a copy before it looks at the host, so without a host it does that and

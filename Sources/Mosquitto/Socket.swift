@@ -58,6 +58,11 @@ struct Socket {
         return getsockname(descriptor, &address, &size) == 0 && Int32(address.sa_family) == AF_INET6
     }
 
+    /// Keeps the socket from programs that this process may start: there it would stay open.
+    func closeOnExec() {
+        _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
+    }
+
     /// Holds back partial segments until `isOn` is false again. tcp(7).
     func setCork(_ isOn: Bool) {
         var value: Int32 = isOn ? 1 : 0

@@ -6,7 +6,7 @@ final class Broker {
     let host: String
     let port: UInt16
     private let folder: Folder?
-    private var process: Process?
+    private var process: Command.Running?
 
     /// The one that MQTT_HOST and MQTT_PORT name, as `deploy/sandbox up` does, else one of its own.
     init() throws {
@@ -28,29 +28,27 @@ final class Broker {
     func start(_ settings: [String] = [], anonymous: Bool = true) throws {
         let lines =
             ["listener \(port) \(host)", "allow_anonymous \(anonymous)", "max_queued_messages 0", "persistence false"]
-        _ = try folder!.write("mosquitto.conf", (lines + settings).joined(separator: "\n") + "\n")
+        let configuration = try folder!.write("mosquitto.conf", (lines + settings).joined(separator: "\n") + "\n")
         let log = folder!.path + "/log"
-        process = try Command("mosquitto", "-c", folder!.path + "/mosquitto.conf").start(log: log)
+        process = try Command("mosquitto", "-c", configuration).start(log: log)
         let deadline = ContinuousClock.now + .seconds(10)
         while !accepts(host, port) {
-            guard process!.isRunning, ContinuousClock.now < deadline else {
-                throw Command.Failed(description: (try? String(contentsOfFile: log, encoding: .utf8)) ?? "no log")
+            guard process!.status() == nil, ContinuousClock.now < deadline else {
+                throw Command.Failed(description: content(log))
             }
             usleep(2000)
         }
     }
 
     func stop() {
-        process?.terminate()
-        process?.waitUntilExit()
+        process?.end(SIGTERM)
         process = nil
         folder?.remove()
     }
 
     /// As a crash would. The port stays this broker's.
     func kill() {
-        Glibc.kill(process!.processIdentifier, SIGKILL)
-        process?.waitUntilExit()
+        process?.end(SIGKILL)
         process = nil
     }
 
@@ -60,7 +58,11 @@ final class Broker {
 
     /// Publishes one message with mosquitto_pub, at QoS 1.
     func publish(_ topic: String, _ arguments: String...) throws {
-        var command = Command("mosquitto_pub", "-V", "5", "-h", host, "-p", "\(port)", "-q", "1", "-t", topic)
+        try publish(topic, arguments)
+    }
+
+    func publish(_ topic: String, _ arguments: [String]) throws {
+        var command = Command("mosquitto_pub", "-V", "5", "-h", host, "-p", "\(port)", "-t", topic, "-q", "1")
         command.arguments += arguments
         try command.run()
     }

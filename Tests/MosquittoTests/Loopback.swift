@@ -16,7 +16,7 @@ private func withAddress<R>(
 /// A TCP socket that listens on a loopback address.
 func listener(_ host: String = "127.0.0.1", _ port: UInt16 = 0, backlog: Int32 = 10) -> Int32 {
     withAddress(host, port) { family, address, size in
-        let descriptor = socket(family, Int32(SOCK_STREAM.rawValue), 0)
+        let descriptor = socket(family, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
         var on: Int32 = 1
         setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &on, socklen_t(MemoryLayout<Int32>.size))
         precondition(bind(descriptor, address, size) == 0, "bind: \(errno)")
@@ -52,7 +52,7 @@ func accepts(_ host: String, _ port: UInt16) -> Bool {
 /// Starts to connect, without blocking.
 private func connect(_ host: String, _ port: UInt16) -> Int32 {
     withAddress(host, port) { family, address, size in
-        let descriptor = socket(family, Int32(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue), 0)
+        let descriptor = socket(family, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue), 0)
         _ = connect(descriptor, address, size)
         return descriptor
     }

@@ -122,7 +122,7 @@ struct TokenReader {
             case .string:
                 "\(name) \(String(quoting: document.bytes(of: text))) is not an RFC 3339 timestamp such as 2023-01-01T12:00:00Z"
             case .number, .hugeNumber:
-                "\(name) is \(document.description(of: kind, text)), but the subscription names no unit for numeric timestamps (epoch); "
+                "\(name) is \(document.description(of: kind, text)), but no unit is configured for numeric timestamps (epoch); "
                     + "expected an RFC 3339 timestamp such as \"2023-01-01T12:00:00Z\""
             default:
                 "\(name) is \(document.description(of: kind, text)), expected an RFC 3339 timestamp such as \"2023-01-01T12:00:00Z\""

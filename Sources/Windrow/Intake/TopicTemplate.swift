@@ -18,8 +18,8 @@ public struct TopicTemplate: Hashable, Sendable {
         var end: Int
     }
 
-    /// The template without its `$share/group/`.
     private let bytes: [UInt8]
+    /// Without those of `$share/group/`.
     private let levels: [Level]
 
     /// Throws when the text is no template; the error says what was expected.
@@ -34,12 +34,21 @@ public struct TopicTemplate: Hashable, Sendable {
             throw TopicTemplateError("the topic has a control character")
         }
         self.text = text
-        bytes = Array(try Self.withoutShare(text).utf8)
+        bytes = Array(text.utf8)
 
+        // By bytes, as MQTT does: to Swift a slash with an accent on it is no slash.
+        var parts = bytes.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
+        if parts[0].elementsEqual("$share".utf8) {
+            guard parts.count > 3 || parts.count == 3 && !parts[2].isEmpty, Self.isGroup(parts[1]) else {
+                throw TopicTemplateError(
+                    "a shared subscription is written $share/group/topic, such as $share/windrow/nodes/{node}/{tag}, "
+                        + "and its group is a plain name")
+            }
+            parts.removeFirst(2)
+        }
         var levels: [Level] = []
-        for level in bytes.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false) {
-            let kind = try Self.kind(of: String(decoding: level, as: UTF8.self))
-            levels.append(Level(kind: kind, start: level.startIndex, end: level.endIndex))
+        for part in parts {
+            levels.append(Level(kind: try Self.kind(of: part), start: part.startIndex, end: part.endIndex))
         }
         for (kind, name) in [(Kind.node, "{node}"), (Kind.tag, "{tag}")] {
             let count = levels.count { $0.kind == kind }
@@ -54,9 +63,14 @@ public struct TopicTemplate: Hashable, Sendable {
 
     /// What to subscribe to: the template with `+` for `{node}` and `{tag}`.
     public var filter: String {
-        text.split(separator: "/", omittingEmptySubsequences: false)
-            .map { $0 == "{node}" || $0 == "{tag}" ? "+" : $0 }
-            .joined(separator: "/")
+        let share = String(decoding: bytes[..<levels[0].start], as: UTF8.self)
+        let filters = levels.map { level in
+            switch level.kind {
+            case .literal: String(decoding: bytes[level.start..<level.end], as: UTF8.self)
+            case .wildcard, .node, .tag: "+"
+            }
+        }
+        return share + filters.joined(separator: "/")
     }
 
     /// The node and the tag as slices of the topic, not yet validated; nil when the topic is not one of the template's.
@@ -88,38 +102,27 @@ public struct TopicTemplate: Hashable, Sendable {
         return (UnsafeRawBufferPointer(rebasing: topic[node]), UnsafeRawBufferPointer(rebasing: topic[tag]))
     }
 
-    private static func withoutShare(_ text: String) throws(TopicTemplateError) -> Substring {
-        guard text == "$share" || text.hasPrefix("$share/") else { return text[...] }
-        let parts = text.split(separator: "/", maxSplits: 2, omittingEmptySubsequences: false)
-        guard parts.count == 3, !parts[1].isEmpty, !parts[2].isEmpty, !parts[1].contains(where: { "+#{}".contains($0) })
-        else {
-            throw TopicTemplateError(
-                "a shared subscription is written $share/group/topic, such as $share/windrow/nodes/{node}/{tag}, "
-                    + "and its group is a plain name")
-        }
-        return parts[2]
+    private static func isGroup(_ name: ArraySlice<UInt8>) -> Bool {
+        !name.isEmpty && !name.contains { "+#{}".utf8.contains($0) }
     }
 
-    private static func kind(of level: String) throws(TopicTemplateError) -> Kind {
-        switch level {
-        case "{node}": return .node
-        case "{tag}": return .tag
-        case "+": return .wildcard
-        default: break
-        }
-        if level.contains("#") {
+    private static func kind(of part: ArraySlice<UInt8>) throws(TopicTemplateError) -> Kind {
+        if part.elementsEqual("{node}".utf8) { return .node }
+        if part.elementsEqual("{tag}".utf8) { return .tag }
+        if part.elementsEqual("+".utf8) { return .wildcard }
+        let level = String(decoding: part, as: UTF8.self)
+        if part.contains(UInt8(ascii: "#")) {
             throw TopicTemplateError(
-                "# is not allowed: a topic has as many levels as the template; use + for a level that does not matter")
+                "# is not allowed: a topic has as many levels as its template; use + for a level that does not matter")
         }
-        if level.contains("+") {
-            throw TopicTemplateError("+ must be a whole level of the topic, not a part of “\(level)”")
+        if part.contains(UInt8(ascii: "+")) {
+            throw TopicTemplateError("+ must be a whole level of the topic, not a part of \(String(quoting: level))")
         }
-        if level.contains("{node}") || level.contains("{tag}") {
+        if part.contains(UInt8(ascii: "{")) || part.contains(UInt8(ascii: "}")) {
             throw TopicTemplateError(
-                "{node} and {tag} must each be a whole level of the topic, not a part of “\(level)”")
-        }
-        if level.contains("{") || level.contains("}") {
-            throw TopicTemplateError("“\(level)” is not known; the placeholders are {node} and {tag}")
+                level.contains("{node}") || level.contains("{tag}")
+                    ? "{node} and {tag} must each be a whole level of the topic, not a part of \(String(quoting: level))"
+                    : "\(String(quoting: level)) is not known; the placeholders are {node} and {tag}")
         }
         return .literal
     }

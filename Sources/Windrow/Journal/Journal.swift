@@ -20,6 +20,7 @@ final class Journal: Sendable {
 
     private let pool: DatabasePool
     private let lock: JournalLock
+    private let ballast: JournalBallast
     private let log: Logger
     private let maxSize: Int
     private let maxDeadLetterBytes: Int
@@ -32,8 +33,8 @@ final class Journal: Sendable {
         var isFull = false
     }
 
-    /// Below this share of `maxSize` a full journal takes batches again.
-    private static let lowWaterMark = 0.9
+    /// The share of `maxSize` that a full journal must lose before it takes batches again.
+    private static let hysteresis = 0.1
 
     /// Opens the journal in `folder`, which is made if it is not there.
     /// - Parameters:
@@ -49,12 +50,14 @@ final class Journal: Sendable {
                 hint: "make the folder in journal.directory writable for the user that runs windrow")
         }
         lock = try JournalLock(folder: folder)
+        ballast = JournalBallast(folder: folder)
         let (pool, setAside) = try JournalFile.open(folder: folder)
         if let setAside {
             log.error(
                 "the journal was damaged and is set aside; what it held and was not stored yet is only in that file",
                 metadata: ["file": "\(folder)/\(setAside.file)", "damage": "\(setAside.why)"])
         }
+        ballast.restore()
         self.pool = pool
         self.log = log
         self.maxSize = maxSize
@@ -83,8 +86,8 @@ final class Journal: Sendable {
     /// Room for what intake may read next. Once full, the answer stays no until a tenth of `maxSize` is free again.
     var hasRoom: Bool {
         usage.withLock { usage in
-            let mark = usage.isFull ? Int(Double(maxSize) * Self.lowWaterMark) : maxSize - Self.reserve(maxSize)
-            usage.isFull = usage.bytes > mark
+            let highMark = maxSize - Self.reserve(maxSize)
+            usage.isFull = usage.bytes > (usage.isFull ? highMark - Int(Double(maxSize) * Self.hysteresis) : highMark)
             return !usage.isFull
         }
     }
@@ -93,6 +96,9 @@ final class Journal: Sendable {
     var usedBytes: Int { usage.withLock { $0.bytes } }
     /// Dead letters that made room for newer ones since the journal was opened.
     var deadLettersDropped: Int { usage.withLock { $0.deadLettersDropped } }
+
+    /// Free pages that the file keeps for the next batches.
+    private static let freePagesKept = 2000
 
     /// Kept free for what is on its way while intake notices that the journal is full.
     private static func reserve(_ maxSize: Int) -> Int { min(maxSize / 8, 16 << 20) }
@@ -188,12 +194,37 @@ final class Journal: Sendable {
     }
 
     /// Deletes the batches up to a position: all of them are in PostgreSQL.
+    ///
+    /// Works on a full disk too, or a journal that has filled it could never be emptied: deleting needs a little room in the
+    /// write-ahead log, which the ballast gives.
     func trim(through position: JournalPosition) throws(JournalError) {
         do {
-            let used = try pool.write { db in
+            try delete(through: position)
+            ballast.restore()
+        } catch where error.kind == .full {
+            ballast.drop()
+            try delete(through: position)
+            try checkpoint()
+        }
+    }
+
+    /// Moves what the write-ahead log holds into the file, and gives the log's room back.
+    private func checkpoint() throws(JournalError) {
+        do {
+            try pool.writeWithoutTransaction { _ = try $0.checkpoint(.truncate) }
+        } catch {
+            throw JournalError(error, operation: "checkpoint the journal")
+        }
+    }
+
+    private func delete(through position: JournalPosition) throws(JournalError) {
+        do {
+            let used = try pool.writeWithoutTransaction { db in
                 try db.cachedStatement(sql: "DELETE FROM batch WHERE position <= ?").execute(arguments: [position.number])
                 // Gives the disk back what an outage took, a little at a time.
-                try db.execute(sql: "PRAGMA incremental_vacuum(1000)")
+                if try Int.fetchOne(db, sql: "PRAGMA freelist_count") ?? 0 > Self.freePagesKept {
+                    try db.execute(sql: "PRAGMA incremental_vacuum(\(Self.freePagesKept))")
+                }
                 return try Self.usedBytes(db)
             }
             usage.withLock { $0.bytes = used }
@@ -258,6 +289,8 @@ final class Journal: Sendable {
     }
 
     func close() throws(JournalError) {
+        // Leaves one file behind, not a file and its log.
+        try checkpoint()
         do {
             try pool.close()
         } catch {

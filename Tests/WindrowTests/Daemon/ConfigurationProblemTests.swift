@@ -60,7 +60,7 @@ struct ConfigurationProblemTests {
         "is refused when it is not YAML, with the line and what to look at",
         arguments: [
             BadConfiguration(
-                "http:\n\tadmin: off",
+                "http:\r\n\tadmin: off",
                 "windrow.yaml:2: not valid YAML at column 1: found character that cannot start any token, while scanning for the "
                     + "next token; indent with spaces, for YAML takes no tabs there"),
             BadConfiguration(
@@ -70,7 +70,7 @@ struct ConfigurationProblemTests {
             BadConfiguration(
                 "domains:\n  - b\n c: d",
                 "windrow.yaml:3: not valid YAML at column 2: did not find expected key, while parsing a block mapping that began on "
-                    + "line 1; check the indentation of this line and of those above it, and the quotes and brackets"),
+                    + "line 1; check the indentation here and in the lines above, and the quotes and brackets"),
             BadConfiguration(
                 "# passwords\na: \"x\n",
                 "windrow.yaml:3: not valid YAML at column 1: found unexpected end of stream, while scanning a quoted scalar that "

@@ -2,22 +2,9 @@ import Foundation
 import GRDB
 import Logging
 import Testing
+import WindrowTestSupport
 
 @testable import Windrow
-
-/// A folder that is gone with the value.
-final class TemporaryFolder {
-    let path: String
-
-    init() throws {
-        path = FileManager.default.temporaryDirectory.appendingPathComponent("windrow-\(UUID())").path
-        try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
-    }
-
-    deinit {
-        try? FileManager.default.removeItem(atPath: path)
-    }
-}
 
 private func open(_ folder: TemporaryFolder, maxSize: Int = 64 << 20, maxDeadLetterBytes: Int = 1 << 20) throws -> Journal {
     try Journal(
@@ -106,8 +93,8 @@ private func letter(_ payload: String, reason: Rejection.Reason = .malformedJSON
     @Test("a full disk comes out as full, and nothing of the transaction stays", .enabled(if: geteuid() == 0))
     func fullDisk() throws {
         let folder = try TemporaryFolder()
-        #expect(mount("tmpfs", folder.path, "tmpfs", 0, "size=2m") == 0)
-        defer { umount2(folder.path, Int32(MNT_DETACH.rawValue)) }
+        #expect(mount("tmpfs", folder.path, "tmpfs", 0, "size=4m") == 0)
+        defer { umount2(folder.path, Int32(MNT_DETACH)) }
         let journal = try open(folder)
         var kept = 0
         let error = #expect(throws: JournalError.self) {
@@ -115,7 +102,7 @@ private func letter(_ payload: String, reason: Rejection.Reason = .malformedJSON
         }
         #expect(error?.kind == .full)
         #expect(try journal.read(after: .start, byteLimit: .max).count == kept)
-        // Freed, it goes on.
+        // Nothing is freed by anyone else: trimming must do.
         try journal.trim(through: JournalPosition(Int64(kept)))
         _ = try journal.append([batch()])
         try journal.close()
@@ -147,7 +134,8 @@ private func letter(_ payload: String, reason: Rejection.Reason = .malformedJSON
         let aside = try FileManager.default.contentsOfDirectory(atPath: folder.path)
             .filter { $0.contains("damaged") && !$0.hasSuffix("-wal") && !$0.hasSuffix("-shm") }
         #expect(aside.count == 1)
-        #expect(try Data(contentsOf: URL(fileURLWithPath: folder.path + "/" + aside[0])) == damaged)
+        let kept = try #require(aside.first)
+        #expect(try Data(contentsOf: URL(fileURLWithPath: folder.path + "/" + kept)) == damaged)
     }
 
     @Test("a batch that fails its checksum becomes a dead letter and does not block those behind it")

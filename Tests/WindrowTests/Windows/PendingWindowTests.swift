@@ -45,7 +45,7 @@ private func fold(_ edits: [(EditAction, [Point])]) -> PendingWindow {
     func updateIsDefinite() {
         let window = fold([(.insert, [point(1, 10)]), (.update, [point(1, 11)]), (.insert, [point(1, 12)])])
         #expect(window.points.map(\.value) == [11])
-        #expect(window.points.allSatisfy(\.isDefinite))
+        #expect(window.points.map(\.isDefinite) == [true])
     }
 
     @Test("a replace forgets the pending points of its range, both ends included, and no others")

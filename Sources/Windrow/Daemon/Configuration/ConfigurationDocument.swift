@@ -51,10 +51,8 @@ enum ConfigurationDocument {
             for element in sequence where !fits(element, depth: depth - 1, budget: &budget) { return false }
         case .mapping(let mapping):
             for (key, value) in mapping {
-                guard fits(key, depth: depth - 1, budget: &budget), fits(value, depth: depth - 1, budget: &budget)
-                else {
-                    return false
-                }
+                if !fits(key, depth: depth - 1, budget: &budget) { return false }
+                if !fits(value, depth: depth - 1, budget: &budget) { return false }
             }
         }
         return true
@@ -62,9 +60,9 @@ enum ConfigurationDocument {
 
     // MARK: - Syntax errors
 
-    private static func explain(_ error: YamlError, in yaml: String) -> (
-        message: String, mark: (line: Int, column: Int)?
-    ) {
+    private typealias Explanation = (message: String, mark: (line: Int, column: Int)?)
+
+    private static func explain(_ error: YamlError, in yaml: String) -> Explanation {
         switch error {
         case .composer(_, let problem, let mark, _) where problem.contains("another document"):
             return ("a second document begins here; one file holds one configuration", (mark.line, mark.column))
@@ -99,16 +97,13 @@ enum ConfigurationDocument {
 
     /// What usually is behind libyaml's words.
     private static func hint(for problem: String, on line: Int, of yaml: String) -> String? {
-        let lines = yaml.split(separator: "\n", maxSplits: line, omittingEmptySubsequences: false)
+        let lines = yaml.split(maxSplits: line, omittingEmptySubsequences: false, whereSeparator: \.isNewline)
         if lines.indices.contains(line - 1), lines[line - 1].prefix(while: { $0 == " " || $0 == "\t" }).contains("\t") {
             return "indent with spaces, for YAML takes no tabs there"
         }
         let hints = [
             ("mapping values are not allowed", "check the indentation, and quote a value that holds a colon"),
-            (
-                "did not find expected",
-                "check the indentation of this line and of those above it, and the quotes and brackets"
-            ),
+            ("did not find expected", "check the indentation here and in the lines above, and the quotes and brackets"),
             ("could not find expected ':'", "a key is followed by a colon and a space"),
             ("cannot start any token", "quote a value that starts with this character"),
             ("undefined alias", "quote a text that starts with *"),

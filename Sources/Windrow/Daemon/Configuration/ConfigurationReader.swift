@@ -26,11 +26,8 @@ final class ConfigurationReader {
     func finish() throws(ConfigurationError) {
         if problems.isEmpty { return }
         // The index keeps problems of one place in the order in which they were found.
-        let order = problems.indices.sorted {
-            (problems[$0].line ?? 0, problems[$0].column ?? 0, $0) < (
-                problems[$1].line ?? 0, problems[$1].column ?? 0, $1
-            )
-        }
+        func rank(_ index: Int) -> (Int, Int, Int) { (problems[index].line ?? 0, problems[index].column ?? 0, index) }
+        let order = problems.indices.sorted { rank($0) < rank($1) }
         throw ConfigurationError(problems: order.map { problems[$0] })
     }
 }

@@ -1,0 +1,117 @@
+import Foundation
+
+/// The built daemon, run as its users run it.
+public final class DaemonProcess {
+    public let configuration: String
+    /// The port of `http.admin`.
+    public let adminPort: UInt16
+    private let folder: TemporaryFolder
+    private var process: ChildProcess?
+
+    /// - Parameters:
+    ///   - domains: the value of `domains` in the configuration, indented by two spaces.
+    ///   - more: other top-level keys.
+    ///   - journal: the journal's folder; one of its own when not named.
+    public init(domains: String, more: String = "", journal: String? = nil) throws {
+        folder = try TemporaryFolder("windrow-daemon")
+        adminPort = UInt16(
+            try Command.require(Project.root + "/deploy/sandbox", ["free-port"])
+                .trimmingCharacters(in: .whitespacesAndNewlines)) ?? 0
+        let text = """
+            http:
+              admin: 127.0.0.1:\(adminPort)
+            journal:
+              directory: \(journal ?? folder.path + "/journal")
+            \(more)
+            domains:
+            \(domains)
+            """
+        configuration = try folder.write(text, to: "windrow.yaml")
+    }
+
+    deinit {
+        try? kill()
+    }
+
+    /// The folder of the configuration, and of the journal unless another was named.
+    public var path: String { folder.path }
+
+    public var processID: Int32? { process.flatMap { $0.exitCode() == nil ? $0.processID : nil } }
+
+    /// All that the daemon has logged, over all its starts.
+    public var log: String { (try? String(contentsOfFile: folder.path + "/log", encoding: .utf8)) ?? "" }
+
+    public func start(_ arguments: [String] = [], environment: [String: String] = [:]) throws {
+        let file = folder.path + "/log"
+        process = try ChildProcess(
+            Project.program("windrow"), ["run", "--config", configuration] + arguments, output: file, errors: file,
+            environment: ProcessInfo.processInfo.environment.merging(environment) { $1 })
+    }
+
+    public func startAndWait() throws {
+        try start()
+        try waitUntilReady()
+    }
+
+    /// Until `/readyz` answers 200.
+    public func waitUntilReady(timeout: Duration = .seconds(60)) throws {
+        do {
+            try waitUntil("the daemon is ready", timeout: timeout) {
+                guard processID != nil else { throw FixtureError("the daemon ended") }
+                return try get("/readyz").status == 200
+            }
+        } catch {
+            throw FixtureError("\(error); its log:\n\(log.suffix(4000))")
+        }
+    }
+
+    /// SIGTERM, then waits; answers the exit code.
+    @discardableResult
+    public func stop(timeout: Duration = .seconds(60)) throws -> Int32 {
+        signal(SIGTERM)
+        return try waitForExit(timeout: timeout)
+    }
+
+    /// SIGKILL, then waits.
+    public func kill() throws {
+        signal(SIGKILL)
+        try waitForExit()
+    }
+
+    public func signal(_ signal: Int32) {
+        process?.signal(signal)
+    }
+
+    @discardableResult
+    public func waitForExit(timeout: Duration = .seconds(60)) throws -> Int32 {
+        guard let process else { return 0 }
+        let code = try waitUntil("the daemon ends", timeout: timeout) { process.exitCode() }
+        self.process = nil
+        return code
+    }
+
+    /// Asks the admin server; status 0 when it does not answer.
+    public func get(_ path: String) throws -> (status: Int, body: String) {
+        let result = try Command.run(
+            "curl", ["--silent", "--max-time", "5", "--write-out", "\n%{http_code}", "http://127.0.0.1:\(adminPort)\(path)"])
+        let lines = result.output.split(separator: "\n", omittingEmptySubsequences: false)
+        return (Int(lines.last ?? "") ?? 0, lines.dropLast().joined(separator: "\n"))
+    }
+
+    /// The value of a metric's only sample, or of the one with the labels as they are written.
+    public func metric(_ sample: String) throws -> Double? {
+        for line in try get("/metrics").body.split(separator: "\n") where !line.hasPrefix("#") {
+            guard let space = line.lastIndex(of: " ") else { continue }
+            let name = line[..<space]
+            if name == sample || name.prefix(while: { $0 != "{" }) == sample { return Double(line[line.index(after: space)...]) }
+        }
+        return nil
+    }
+
+    /// Resident memory in bytes, of the process as the kernel sees it.
+    public var residentMemory: Int {
+        guard let processID, let text = try? String(contentsOfFile: "/proc/\(processID)/statm", encoding: .utf8) else { return 0 }
+        let fields = text.split(separator: " ")
+        return fields.count > 1 ? (Int(fields[1]) ?? 0) * Int(sysconf(Int32(_SC_PAGESIZE))) : 0
+    }
+}

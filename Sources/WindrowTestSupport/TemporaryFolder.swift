@@ -1,0 +1,24 @@
+import Foundation
+
+/// A folder that is gone with the value.
+public final class TemporaryFolder: Sendable {
+    public let path: String
+
+    /// - Parameter name: the beginning of the folder's name.
+    public init(_ name: String = "windrow-test") throws {
+        path = FileManager.default.temporaryDirectory.appendingPathComponent("\(name).\(UUID().uuidString.prefix(8))").path
+        try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+    }
+
+    deinit {
+        try? FileManager.default.removeItem(atPath: path)
+    }
+
+    /// Writes a file into the folder and answers its path.
+    @discardableResult
+    public func write(_ text: String, to name: String) throws -> String {
+        let file = path + "/" + name
+        try text.write(toFile: file, atomically: true, encoding: .utf8)
+        return file
+    }
+}

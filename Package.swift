@@ -55,7 +55,12 @@ let package = Package(
             ],
             swiftSettings: strict),
         .testTarget(
-            name: "IntegrationTests", dependencies: ["Windrow", "WindrowCLI", "WindrowTestSupport"], swiftSettings: strict),
+            name: "IntegrationTests",
+            dependencies: [
+                "Windrow", "WindrowCLI", "WindrowTestSupport",
+                .product(name: "GRDB", package: "GRDB.swift"),
+            ],
+            swiftSettings: strict),
     ],
     cxxLanguageStandard: .cxx17
 )

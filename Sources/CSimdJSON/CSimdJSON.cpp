@@ -12,119 +12,21 @@
 
 #include "CSimdJSON.h"
 
-#include <charconv>
+#include "Buffer.hpp"
+#include "Scalars.hpp"
+
 #include <cmath>
-#include <cstdlib>
 #include <cstring>
 #include <memory>
 #include <new>
 #include <simdjson.h>
-#include <system_error>
-#include <type_traits>
 
 namespace {
 
 // Up to this many bytes of document the buffers are kept for the next one; a larger one's are given back when it has passed.
 constexpr size_t kept_capacity = size_t(1) << 20;
 
-// An array that is emptied and filled again without touching the allocator.
-template <typename T>
-class Buffer {
-    static_assert(std::is_trivially_copyable<T>::value, "moved by realloc");
-
-  public:
-    Buffer() = default;
-    Buffer(const Buffer &) = delete;
-    Buffer &operator=(const Buffer &) = delete;
-    ~Buffer() { std::free(data_); }
-
-    T *data() const { return data_; }
-    uint32_t count() const { return count_; }
-    void truncate(uint32_t count) { count_ = count; }
-
-    // nullptr when memory is out.
-    T *push() {
-        if (count_ == capacity_ && !reserve(capacity_ == 0 ? 16 : size_t(capacity_) * 2)) return nullptr;
-        return new (data_ + count_++) T();
-    }
-
-    bool reserve(size_t capacity) {
-        if (capacity <= capacity_) return true;
-        if (capacity > UINT32_MAX) return false;
-        void *grown = std::realloc(static_cast<void *>(data_), capacity * sizeof(T));
-        if (grown == nullptr) return false;
-        data_ = static_cast<T *>(grown);
-        capacity_ = uint32_t(capacity);
-        return true;
-    }
-
-    void release() {
-        std::free(data_);
-        data_ = nullptr;
-        count_ = capacity_ = 0;
-    }
-
-  private:
-    T *data_ = nullptr;
-    uint32_t count_ = 0;
-    uint32_t capacity_ = 0;
-};
-
 enum class Key { v, ts, data, overwrite, window, node_id, tag, start, end, other };
-
-bool is_digit(uint8_t byte) { return uint8_t(byte - '0') <= 9; }
-
-bool is_space(uint8_t byte) { return byte == ' ' || byte == '\n' || byte == '\r' || byte == '\t'; }
-
-// Whether a number or literal may end before this byte.
-bool ends_scalar(uint8_t byte) { return byte == ',' || byte == '}' || byte == ']' || is_space(byte); }
-
-// -1 unless the four bytes are hexadecimal digits.
-int32_t hex4(const uint8_t *text) {
-    int32_t value = 0;
-    for (int i = 0; i < 4; ++i) {
-        uint8_t byte = text[i];
-        int32_t digit;
-        if (is_digit(byte)) digit = byte - '0';
-        else if (uint8_t((byte | 0x20) - 'a') <= 5) digit = (byte | 0x20) - 'a' + 10;
-        else return -1;
-        value = value << 4 | digit;
-    }
-    return value;
-}
-
-uint8_t *put_utf8(uint8_t *to, int32_t scalar) {
-    if (scalar < 0x80) {
-        *to++ = uint8_t(scalar);
-    } else if (scalar < 0x800) {
-        *to++ = uint8_t(0xC0 | scalar >> 6);
-        *to++ = uint8_t(0x80 | (scalar & 0x3F));
-    } else if (scalar < 0x10000) {
-        *to++ = uint8_t(0xE0 | scalar >> 12);
-        *to++ = uint8_t(0x80 | (scalar >> 6 & 0x3F));
-        *to++ = uint8_t(0x80 | (scalar & 0x3F));
-    } else {
-        *to++ = uint8_t(0xF0 | scalar >> 18);
-        *to++ = uint8_t(0x80 | (scalar >> 12 & 0x3F));
-        *to++ = uint8_t(0x80 | (scalar >> 6 & 0x3F));
-        *to++ = uint8_t(0x80 | (scalar & 0x3F));
-    }
-    return to;
-}
-
-// A number's parts, as far as its grammar goes.
-struct Number {
-    const uint8_t *end;
-    // The digits before and behind the point as one number, when `count`, which is how many they are, is at most 19.
-    uint64_t digits;
-    size_t count;
-    // Of ten, for `digits`.
-    int64_t exponent;
-    bool negative;
-};
-
-const double powers_of_ten[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,  1e9,  1e10, 1e11,
-                                1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
 
 struct Walk {
     uint8_t *bytes;
@@ -153,58 +55,8 @@ struct Walk {
     }
 
     bool scan_number(uint32_t offset, Number &number) {
-        const uint8_t *at = bytes + offset;
-        number.negative = *at == '-';
-        at += number.negative;
-        const uint8_t *first = at;
-        uint64_t digits = 0;
-        if (!is_digit(*at)) return fail(SJStatusExpectedNumber, uint32_t(at - bytes));
-        if (*at == '0') {
-            ++at;
-        } else {
-            do digits = digits * 10 + uint64_t(*at++ - '0');
-            while (is_digit(*at));
-        }
-        number.count = size_t(at - first);
-        number.exponent = 0;
-        if (*at == '.') {
-            const uint8_t *fraction = ++at;
-            while (is_digit(*at)) digits = digits * 10 + uint64_t(*at++ - '0');
-            if (at == fraction) return fail(SJStatusExpectedNumber, uint32_t(at - bytes));
-            number.count += size_t(at - fraction);
-            number.exponent = fraction - at;
-        }
-        if ((*at | 0x20) == 'e') {
-            ++at;
-            bool negative = *at == '-';
-            at += negative || *at == '+';
-            if (!is_digit(*at)) return fail(SJStatusExpectedNumber, uint32_t(at - bytes));
-            int64_t exponent = 0;
-            for (; is_digit(*at); ++at)
-                if (exponent < 1000000) exponent = exponent * 10 + (*at - '0');
-            number.exponent += negative ? -exponent : exponent;
-        }
-        number.end = at;
-        number.digits = digits;
-        return end_scalar(at, SJStatusExpectedNumber);
-    }
-
-    double convert(uint32_t offset, const Number &number) const {
-        // Clinger: both are exact as doubles, so one rounded operation gives the nearest double.
-        if (number.count <= 19 && number.digits <= uint64_t(1) << 53 && number.exponent >= -22 && number.exponent <= 22) {
-            double value = double(number.digits);
-            value = number.exponent < 0 ? value / powers_of_ten[-number.exponent] : value * powers_of_ten[number.exponent];
-            return number.negative ? -value : value;
-        }
-        const char *first = reinterpret_cast<const char *>(bytes + offset);
-        const char *last = reinterpret_cast<const char *>(number.end);
-        double value = 0;
-        auto result = std::from_chars(first, last, value);
-        if (result.ec == std::errc()) return value;
-        // Past the greatest double, or nearer to zero than the least: the place of the first digit that is not 0 tells which.
-        int64_t place = int64_t(number.count) - 1 + number.exponent;
-        for (const char *at = first; at < last && (*at < '1' || *at > '9'); ++at) place -= *at == '0';
-        return place > 0 ? HUGE_VAL : (number.negative ? -0.0 : 0.0);
+        if (!number.scan(bytes + offset)) return fail(SJStatusExpectedNumber, uint32_t(number.end - bytes));
+        return end_scalar(number.end, SJStatusExpectedNumber);
     }
 
     bool literal(uint32_t offset, const char *text, uint32_t count) {
@@ -212,7 +64,7 @@ struct Walk {
         return end_scalar(bytes + offset + count, SJStatusExpectedLiteral);
     }
 
-    // The string at `*next`, with its escapes resolved in place: what is resolved is never longer than what was written.
+    // The string at `*next`, with its escapes resolved in place.
     bool string(SJText &text) {
         uint32_t opening = *next;
         uint32_t closing = next[1] - 1;
@@ -223,45 +75,10 @@ struct Walk {
         if (!escapes) return true;
         uint8_t *content = bytes + text.offset;
         uint8_t *escape = static_cast<uint8_t *>(std::memchr(content, '\\', text.length));
-        return escape == nullptr || unescape(text, escape, bytes + closing);
-    }
-
-    bool unescape(SJText &text, uint8_t *from, const uint8_t *end) {
-        uint8_t *to = from;
-        while (from < end) {
-            if (*from != '\\') {
-                *to++ = *from++;
-                continue;
-            }
-            // A closing quote follows, so one byte behind the backslash is always there; hex4 stops at that quote.
-            uint32_t place = uint32_t(from - bytes);
-            uint8_t what = from[1];
-            from += 2;
-            switch (what) {
-            case '"': case '\\': case '/': *to++ = what; break;
-            case 'b': *to++ = '\b'; break;
-            case 'f': *to++ = '\f'; break;
-            case 'n': *to++ = '\n'; break;
-            case 'r': *to++ = '\r'; break;
-            case 't': *to++ = '\t'; break;
-            case 'u': {
-                int32_t scalar = hex4(from);
-                if (scalar < 0) return fail(SJStatusExpectedEscape, place);
-                from += 4;
-                if (scalar >= 0xD800 && scalar < 0xE000) {
-                    // A surrogate without its other half stands for no character.
-                    int32_t low = scalar < 0xDC00 && from[0] == '\\' && from[1] == 'u' ? hex4(from + 2) : -1;
-                    if (low < 0xDC00 || low >= 0xE000) return fail(SJStatusExpectedEscape, place);
-                    from += 6;
-                    scalar = 0x10000 + ((scalar - 0xD800) << 10) + (low - 0xDC00);
-                }
-                to = put_utf8(to, scalar);
-                break;
-            }
-            default: return fail(SJStatusExpectedEscape, place);
-            }
-        }
-        text.length = uint32_t(to - (bytes + text.offset));
+        if (escape == nullptr) return true;
+        uint8_t *end = bytes + closing;
+        if (!unescape(escape, end)) return fail(SJStatusExpectedEscape, uint32_t(escape - bytes));
+        text.length = uint32_t(end - content);
         return true;
     }
 
@@ -369,7 +186,7 @@ struct Walk {
             Number number;
             if (!scan_number(offset, number)) return false;
             token.text.length = uint32_t(number.end - bytes) - offset;
-            token.kind = std::isfinite(convert(offset, number)) ? SJKindNumber : SJKindHugeNumber;
+            token.kind = std::isfinite(number.value(bytes + offset)) ? SJKindNumber : SJKindHugeNumber;
             break;
         }
         default:
@@ -390,7 +207,7 @@ struct Walk {
             uint32_t offset = *next;
             Number number;
             if (!scan_number(offset, number)) return false;
-            point.value.number = convert(offset, number);
+            point.value.number = number.value(bytes + offset);
             point.valueKind = SJKindNumber;
             if (!std::isfinite(point.value.number)) {
                 point.value.text = {offset, uint32_t(number.end - bytes) - offset};

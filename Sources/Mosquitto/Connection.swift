@@ -261,7 +261,10 @@ extension Connection {
         _ send: (UnsafeMutablePointer<Int32>, Int32, Filters) -> Int32
     ) throws(MosquittoError) -> MessageID {
         guard events.isConnected else { throw .notConnected(operation) }
-        for filter in filters where filter.utf8.contains(0) || mosquitto_sub_topic_check(filter) != 0 {
+        guard !filters.isEmpty else {
+            throw MosquittoError(operation: operation, code: .invalid, message: "no topic filter was given")
+        }
+        for filter in filters where !isTopicFilter(filter) {
             throw MosquittoError(
                 operation: operation, code: .invalid, message: "not a topic filter: \(filter.debugDescription)",
                 hint: "+ stands for one whole level, # for all the levels at the end")
@@ -269,15 +272,18 @@ extension Connection {
         let copies = filters.map { strdup($0) }
         defer { for copy in copies { free(copy) } }
         var messageID: Int32 = 0
-        let code = copies.withUnsafeBufferPointer { buffer in
-            buffer.baseAddress.map { send(&messageID, Int32(buffer.count), $0) } ?? MOSQ_ERR_INVAL.rawValue
-        }
+        let code = copies.withUnsafeBufferPointer { send(&messageID, Int32($0.count), $0.baseAddress!) }
         guard code == MOSQ_ERR_SUCCESS.rawValue else {
             throw MosquittoError(
                 operation: operation, code: .init(rawValue: code),
                 message: MosquittoError.Code(rawValue: code).message(errno: 0))
         }
         return MessageID(rawValue: UInt16(truncatingIfNeeded: messageID))
+    }
+
+    /// libmosquitto would let an empty one pass, and cut one with a NUL.
+    private func isTopicFilter(_ text: String) -> Bool {
+        !text.isEmpty && !text.utf8.contains(0) && mosquitto_sub_topic_check(text) == MOSQ_ERR_SUCCESS.rawValue
     }
 }
 

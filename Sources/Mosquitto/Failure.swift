@@ -26,9 +26,11 @@ struct Failure {
         if phase != .open, let tls = TLSFailure(errorLines: errorLines, options: options) {
             return MosquittoError(operation: .connect, code: .tls, message: tls.message, hint: tls.hint)
         }
-        // libmosquitto reports trouble of OpenSSL's with this number.
-        if code == .system, errno == EPROTO, options.tls != nil {
-            return MosquittoError(operation: operation, code: .tls, message: "the TLS connection broke")
+        // The number is of no use: closing TLS overwrites it. The broker's reason is lost, too, if its reset overtakes it, as it can
+        // with TLS 1.3, where the broker checks the client's certificate after the client is done.
+        if code == .system, phase != .reaching, options.tls != nil {
+            return MosquittoError(
+                operation: operation, code: .tls, message: "the TLS connection broke", hint: phase == .open ? nil : openHint)
         }
         return MosquittoError(
             operation: operation, code: code, errno: code == .system ? errno : 0, message: message, hint: hint)
@@ -44,12 +46,19 @@ struct Failure {
         }
     }
 
+    private var openHint: String {
+        options.tls == nil
+            ? "is this an MQTT 5 broker's port, one without TLS?"
+            : "is this an MQTT 5 broker's port, one with TLS? Does the broker accept the client certificate?"
+    }
+
     private var hint: String? {
         switch (code, phase) {
         case (.nameLookup, _): "check the host's name, and this machine's DNS"
         case (.timedOut, .reaching): "check the address, and the firewalls on the way"
         case (.timedOut, _), (.connectionLost, .opening), (.protocolViolation, .opening):
-            "is this an MQTT 5 broker's port, one \(options.tls == nil ? "without" : "with") TLS?"
+            openHint
+        case (.connectionLost, .open): "the broker stopped, or another client uses the same client id"
         case (.system, _) where errno == ECONNREFUSED: "is the broker running, and the port right?"
         case (.system, _) where errno == ENETUNREACH || errno == EHOSTUNREACH: "check the address and this machine's network"
         case (.keepAlive, _): "check the network, and whether the broker hangs"

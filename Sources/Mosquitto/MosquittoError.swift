@@ -65,6 +65,7 @@ public struct MosquittoError: Error, Sendable, Equatable {
         public static let system = Code(rawValue: MOSQ_ERR_ERRNO.rawValue)
         public static let nameLookup = Code(rawValue: MOSQ_ERR_EAI.rawValue)
         public static let malformedUTF8 = Code(rawValue: MOSQ_ERR_MALFORMED_UTF8.rawValue)
+        public static let malformedPacket = Code(rawValue: MOSQ_ERR_MALFORMED_PACKET.rawValue)
         /// The broker left a ping unanswered.
         public static let keepAlive = Code(rawValue: MOSQ_ERR_KEEPALIVE.rawValue)
         public static let packetTooLarge = Code(rawValue: MOSQ_ERR_OVERSIZE_PACKET.rawValue)

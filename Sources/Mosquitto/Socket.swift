@@ -24,7 +24,8 @@ struct Socket {
     private func isReady(_ event: Int32, within duration: Duration) -> Bool {
         var entry = pollfd(fd: descriptor, events: Int16(event), revents: 0)
         let (seconds, attoseconds) = max(duration, .zero).components
-        let milliseconds = seconds * 1000 + attoseconds / 1_000_000_000_000_000
+        // Rounded up, so as not to come back early and spin.
+        let milliseconds = seconds * 1000 + (attoseconds + 999_999_999_999_999) / 1_000_000_000_000_000
         return poll(&entry, 1, Int32(clamping: milliseconds)) > 0
     }
 

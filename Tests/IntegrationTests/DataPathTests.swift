@@ -1,66 +1,7 @@
 import Foundation
-import LibPQ
+import GRDB
 import Testing
 import WindrowTestSupport
-
-/// A daemon with one domain on the shared servers.
-struct Station {
-    let daemon: DaemonProcess
-    let database: String
-    let publisher: Publisher
-    /// The first level of this test's topics: tests share the broker.
-    let root: String
-
-    /// - Parameters:
-    ///   - domain: further keys of the domain, indented by four spaces.
-    ///   - subscription: further keys of the subscription, indented by ten spaces.
-    init(sandbox: Sandbox = .shared, domain: String = "", subscription: String = "", more: String = "") throws {
-        root = "t\(UUID().uuidString.prefix(8).lowercased())"
-        database = try sandbox.makeDatabase()
-        publisher = Publisher(sandbox)
-        daemon = try DaemonProcess(
-            domains: """
-                  demo:
-                    postgres: \(database)
-                    flush: {interval: 100ms}
-                \(domain)
-                    mqtt:
-                      - broker: mqtt://127.0.0.1:\(sandbox.mqttPort)
-                        client_id: \(root)
-                        subscriptions:
-                          - topic: \(root)/{node}/{tag}
-                \(subscription)
-                """, more: more)
-    }
-
-    /// The stored points of a series, ascending, as `ts v` with the time in microseconds.
-    func stored(node: Int64 = 1, tag: String = "t") throws -> [Int64: Double] {
-        let connection = try Connection(database, applicationName: "windrow tests")
-        let rows = try connection.execute(
-            "SELECT ts, v FROM windrow.timeseries WHERE node_id = $1 AND tag = $2", [.int8(node), .text(tag)])
-        var points: [Int64: Double] = [:]
-        for row in 0..<rows.count { points[try rows.timestamp(row, 0)] = try rows.double(row, 1) }
-        return points
-    }
-
-    func count() throws -> Int {
-        let connection = try Connection(database, applicationName: "windrow tests")
-        return Int(try connection.execute("SELECT count(*) FROM windrow.point").int64(0, 0))
-    }
-
-    func waitUntilStored(_ expected: [Int64: Double], node: Int64 = 1, tag: String = "t") throws {
-        do {
-            try waitUntil("\(expected.count) points are stored", timeout: .seconds(20)) {
-                try stored(node: node, tag: tag) == expected
-            }
-        } catch {
-            throw FixtureError("\(error); stored: \(try stored(node: node, tag: tag)); log:\n\(daemon.log.suffix(3000))")
-        }
-    }
-}
-
-/// 2023-01-01T12:00:00Z plus seconds, in microseconds.
-func time(_ seconds: Int64) -> Int64 { 1_672_574_400_000_000 + seconds * 1_000_000 }
 
 @Suite struct DataPathTests {
     @Test("the four forms of payload are stored")
@@ -81,5 +22,125 @@ func time(_ seconds: Int64) -> Int64 { 1_672_574_400_000_000 + seconds * 1_000_0
         #expect(value == 21.5)
         #expect(Double(stamp) / 1e6 >= before.timeIntervalSince1970 - 1 && Double(stamp) / 1e6 <= Date().timeIntervalSince1970)
         #expect(try station.daemon.stop() == 0)
+    }
+
+    @Test("insert keeps what is stored, update overwrites it, replace deletes the window: stated by envelope, property or configuration")
+    func modes() throws {
+        let station = try Station()
+        try station.daemon.startAndWait()
+        let topic = "\(station.root)/1/t"
+        try station.publisher.publish(
+            #"[{"v": 0, "ts": "2023-01-01T12:00:00Z"}, {"v": 1, "ts": "2023-01-01T12:00:01Z"}, {"v": 2, "ts": "2023-01-01T12:00:02Z"}, {"v": 3, "ts": "2023-01-01T12:00:03Z"}]"#,
+            on: topic)
+        try station.publisher.publish(#"{"v": 9, "ts": "2023-01-01T12:00:00Z"}"#, on: topic)
+        try station.waitUntilStored([time(0): 0, time(1): 1, time(2): 2, time(3): 3])
+        try station.publisher.publish(
+            #"{"v": 9, "ts": "2023-01-01T12:00:00Z"}"#, on: topic, userProperties: [("overwrite", "update_window")])
+        try station.waitUntilStored([time(0): 9, time(1): 1, time(2): 2, time(3): 3])
+        try station.publisher.publish(
+            #"{"data": [{"v": 10, "ts": "2023-01-01T12:00:01Z"}, {"v": 30, "ts": "2023-01-01T12:00:03Z"}], "overwrite": "replace_window"}"#,
+            on: topic)
+        try station.waitUntilStored([time(0): 9, time(1): 10, time(3): 30])
+        try station.publisher.publish(
+            #"{"data": [], "overwrite": "replace_window", "window": {"start": "2023-01-01T12:00:01Z", "end": "2023-01-01T12:00:03Z"}}"#,
+            on: topic)
+        try station.waitUntilStored([time(0): 9])
+        try station.checkAccounting()
+    }
+
+    @Test("a stream window replaces what lies between its messages, over several flushes")
+    func streamWindow() throws {
+        let station = try Station(subscription: "            overwrite: replace_window\n            max_gap: 10s")
+        try station.daemon.startAndWait()
+        let topic = "\(station.root)/1/t"
+        func publish(_ second: Int64, _ value: Double, mode: String? = nil) throws {
+            let property = mode.map { [("overwrite", $0)] } ?? []
+            try station.publisher.publish(
+                #"{"v": \#(value), "ts": "2023-01-01T12:00:\#(String(100 + second).dropFirst())Z"}"#, on: topic, userProperties: property)
+        }
+        for second in Int64(0)..<30 { try publish(second, 1, mode: "insert") }
+        try publish(2, 5)
+        try publish(6, 6)
+        // A flush in between must make no difference.
+        try waitUntil("the first part is flushed") { try station.stored()[time(6)] == 6 }
+        try publish(9, 7)
+        // The gap to this one is too long: a new window.
+        try publish(20, 8)
+        var expected = Dictionary(uniqueKeysWithValues: (Int64(0)..<30).map { (time($0), 1.0) })
+        for second in Int64(2)...9 { expected[time(second)] = nil }
+        expected.merge([time(2): 5, time(6): 6, time(9): 7, time(20): 8]) { $1 }
+        try station.waitUntilStored(expected)
+    }
+
+    @Test("nodes are named by number or by UUID, in any case")
+    func uuidNodes() throws {
+        let station = try Station()
+        try station.daemon.startAndWait()
+        let uuid = "12345678-1234-1234-1234-1234567890AB"
+        try station.publisher.publish(#"{"v": 1, "ts": "2023-01-01T12:00:00Z"}"#, on: "\(station.root)/\(uuid)/t")
+        try station.publisher.publish(#"{"v": 2, "ts": "2023-01-01T12:00:01Z"}"#, on: "\(station.root)/\(uuid.lowercased())/t")
+        try station.waitUntilStored([time(0): 1, time(1): 2])
+    }
+
+    @Test("a retained message without a timestamp is skipped, one with a timestamp is stored")
+    func retained() throws {
+        let station = try Station()
+        try station.publisher.publish("5", on: "\(station.root)/1/t", retain: true)
+        try station.publisher.publish(#"{"v": 6, "ts": "2023-01-01T12:00:00Z"}"#, on: "\(station.root)/1/u", retain: true)
+        defer {
+            for tag in ["t", "u"] { try? station.publisher.publish("", on: "\(station.root)/1/\(tag)", retain: true) }
+        }
+        try station.daemon.startAndWait()
+        try station.waitUntilStored([time(0): 6], tag: "u")
+        #expect(try station.stored(tag: "t").isEmpty)
+        #expect(try station.daemon.metric("windrow_retained_skipped_total") == 1)
+    }
+
+    @Test("what was published while the daemon was stopped is stored after its start")
+    func persistentSession() throws {
+        let station = try Station()
+        try station.daemon.startAndWait()
+        #expect(try station.daemon.stop() == 0)
+        for second in 0..<5 {
+            try station.publisher.publish(#"{"v": \#(second), "ts": "2023-01-01T12:00:0\#(second)Z"}"#, on: "\(station.root)/1/t")
+        }
+        try station.daemon.startAndWait()
+        try station.waitUntilStored(Dictionary(uniqueKeysWithValues: (Int64(0)..<5).map { (time($0), Double($0)) }))
+    }
+
+    @Test("a topic that the configuration drops is unsubscribed, though the session goes on")
+    func droppedTopic() throws {
+        let station = try Station(subscription: "          - topic: \"old/{node}/{tag}\"")
+        try station.daemon.startAndWait()
+        try station.daemon.stop()
+        let text = try String(contentsOfFile: station.daemon.configuration, encoding: .utf8)
+        try text.replacingOccurrences(of: "          - topic: \"old/{node}/{tag}\"", with: "")
+            .write(toFile: station.daemon.configuration, atomically: true, encoding: .utf8)
+        try station.daemon.startAndWait()
+        try waitUntil("the topic is unsubscribed") { station.daemon.log.contains("unsubscribing") }
+        try station.publisher.publish("1", on: "old/1/t")
+        try station.publisher.publish(#"{"v": 1, "ts": "2023-01-01T12:00:00Z"}"#, on: "\(station.root)/1/t")
+        try station.waitUntilStored([time(0): 1])
+        #expect(try station.deadLetters().isEmpty)
+    }
+
+    @Test("SIGTERM flushes what is pending at once, and the journal is left empty")
+    func cleanStop() throws {
+        let station = try Station(domain: "    lanes: 3")
+        let text = try String(contentsOfFile: station.daemon.configuration, encoding: .utf8)
+        try text.replacingOccurrences(of: "interval: 100ms", with: "interval: 1h")
+            .write(toFile: station.daemon.configuration, atomically: true, encoding: .utf8)
+        try station.daemon.startAndWait()
+        for tag in ["a", "b", "c", "d"] {
+            try station.publisher.publish(#"{"v": 1, "ts": "2023-01-01T12:00:00Z"}"#, on: "\(station.root)/1/\(tag)")
+        }
+        try waitUntil("the points are accepted") { try station.daemon.metric("windrow_points_pending") == 4 }
+        #expect(try station.count() == 0)
+        #expect(try station.daemon.stop() == 0)
+        #expect(try station.count() == 4)
+        let waiting = try DatabaseQueue(path: station.daemon.path + "/journal/demo/journal.sqlite").read {
+            try Int.fetchOne($0, sql: "SELECT count(*) FROM batch")
+        }
+        #expect(waiting == 0)
     }
 }

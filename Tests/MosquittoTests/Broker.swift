@@ -5,6 +5,8 @@ import Mosquitto
 final class Broker {
     let host: String
     let port: UInt16
+    /// What mosquitto_pub needs beyond the address.
+    var credentials: [String] = []
     private let folder: Folder?
     private var process: Command.Running?
 
@@ -20,8 +22,8 @@ final class Broker {
     }
 
     /// - Parameter settings: lines for mosquitto.conf; of the listener, if that is what they are about.
-    init(_ settings: String..., host: String = "127.0.0.1", port: UInt16 = freePort(), anonymous: Bool = true) throws {
-        (self.host, self.port, folder) = (host, port, try Folder())
+    init(_ settings: [String], host: String = "127.0.0.1", anonymous: Bool = true) throws {
+        (self.host, port, folder) = (host, freePort(), try Folder())
         try start(settings, anonymous: anonymous)
     }
 
@@ -56,14 +58,14 @@ final class Broker {
         Client.Options(clientID: clientID, host: host, port: port, sessionExpirySeconds: 300)
     }
 
-    /// Publishes one message with mosquitto_pub, at QoS 1.
+    /// Publishes one message with mosquitto_pub, at QoS 1 unless the arguments say otherwise.
     func publish(_ topic: String, _ arguments: String...) throws {
         try publish(topic, arguments)
     }
 
     func publish(_ topic: String, _ arguments: [String]) throws {
         var command = Command("mosquitto_pub", "-V", "5", "-h", host, "-p", "\(port)", "-t", topic, "-q", "1")
-        command.arguments += arguments
+        command.arguments += credentials + arguments
         try command.run()
     }
 
@@ -72,9 +74,10 @@ final class Broker {
         let folder = try Folder()
         defer { folder.remove() }
         let lines = try folder.write("lines", (1...count).map { "\($0)\n" }.joined())
-        try Command(
-            "sh", "-c", "exec mosquitto_pub -V 5 -h '\(host)' -p \(port) -q 1 -t '\(topic)' -l <'\(lines)'"
-        ).run()
+        var command = Command("sh", "-c", #"lines=$1; shift; exec "$@" <"$lines""#, "sh", lines)
+        command.arguments += ["mosquitto_pub", "-V", "5", "-h", host, "-p", "\(port)", "-t", topic, "-q", "1", "-l"]
+        command.arguments += credentials
+        try command.run()
     }
 }
 

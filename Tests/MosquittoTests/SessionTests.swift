@@ -41,7 +41,7 @@ import Testing
                 return !sent.isEmpty
             }
             // MQTT 5, section 3.1: flags 0xC0 are user name and password, without clean start.
-            let header: [UInt8] = [0x10, 33, 0, 4, 0x4D, 0x51, 0x54, 0x54, 5, 0xC0, 1, 2]
+            let header: [UInt8] = [0x10, 31, 0, 4, 0x4D, 0x51, 0x54, 0x54, 5, 0xC0, 1, 2]
             let properties: [UInt8] = [8, 0x11, 1, 2, 3, 4, 0x21, 5, 6]
             #expect(sent == header + properties + [0, 2, 0x69, 0x64, 0, 2, 0x6D, 0x65, 0, 2, 0x70, 0x77])
         }
@@ -111,12 +111,32 @@ import Testing
         try second.connect()
         let error = try first.end()
         #expect(error.code == .connectionLost)
-        #expect(error.reason == .sessionTakenOver)
+        // mosquitto 2.0.11 closes without a reason.
         #expect(error.hint?.contains("same client id") == true)
         #expect(error.endsConnection)
         #expect(!first.client.isConnected)
         #expect(first.client.fileDescriptor == nil)
         second.client.disconnect()
+    }
+
+    @Test("the reason that a broker gives for ending the connection is passed on", arguments: [
+        (0x8E, ReasonCode.sessionTakenOver, "session taken over (reason 0x8E)"),
+        (0x8B, .serverShuttingDown, "server shutting down (reason 0x8B)"),
+        (0x9B, ReasonCode(rawValue: 0x9B), "qos not supported (reason 0x9B)"),
+    ])
+    func brokerDisconnects(code: UInt8, reason: ReasonCode, text: String) throws {
+        let broker = ScriptedBroker()
+        let station = try Station(.init(clientID: "c", host: "127.0.0.1", port: broker.port))
+        try station.client.connect()
+        broker.accept()
+        broker.send(ScriptedBroker.acceptance + ScriptedBroker.publish([0x74], id: 1) + [0xE0, 1, code])
+        let error = try station.end()
+        #expect(station.notes.messages.count == 1)
+        #expect(error.code == .connectionLost)
+        #expect(error.reason == reason)
+        #expect(error.message == "the broker ended the connection: \(text)")
+        #expect(throws: MosquittoError.self) { try station.client.read(limit: 1) }
+        #expect(!broker.receive().contains(0x40))
     }
 
     @Test("a ping keeps an idle connection with a short keep-alive")

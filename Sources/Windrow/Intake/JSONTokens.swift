@@ -88,7 +88,9 @@ extension SJDocument {
         // What many a library writes for a number that is not finite.
         if rest.starts(with: "NaN".utf8) || rest.starts(with: "Infinity".utf8) {
             return Rejection(
-                .badValue, "at byte \(offset): JSON has no NaN and no Infinity, found \(String(quoting: rest)); expected a finite number")
+                .badValue,
+                "at byte \(offset): JSON has no NaN and no Infinity, found \(String(quoting: rest)); expected a finite number"
+            )
         }
         return Rejection(.malformedJSON, "not JSON at byte \(offset): \(expected), found \(String(quoting: rest))")
     }

@@ -288,6 +288,7 @@ final class Journal: Sendable {
         }
     }
 
+    /// Ends all use of the journal.
     func close() throws(JournalError) {
         // Leaves one file behind, not a file and its log.
         try checkpoint()

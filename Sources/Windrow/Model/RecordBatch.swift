@@ -50,11 +50,6 @@ public struct RecordBatch: Equatable, Sendable {
         startsRecord = false
     }
 
-    /// Empties the batch and keeps its memory for the next.
-    public mutating func removeAll() {
-        self = RecordBatch()
-    }
-
     /// The places in `edits` of each record.
     var records: [Range<Int>] {
         var starts = edits.indices.filter { edits[$0].startsRecord }

@@ -41,7 +41,8 @@ public struct Tag: Hashable, Comparable, Sendable {
         self.name = name
     }
 
-    public static func < (a: Tag, b: Tag) -> Bool { a.name < b.name }
+    /// By bytes, as `==` and PostgreSQL's "C" collation.
+    public static func < (a: Tag, b: Tag) -> Bool { a.name.utf8.lexicographicallyPrecedes(b.name.utf8) }
 }
 
 /// A series as writers name it.

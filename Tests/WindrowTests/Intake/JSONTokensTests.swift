@@ -48,6 +48,17 @@ import Testing
         }
     }
 
+    @Test("escapes are resolved, to the ends of what UTF-8 writes in one, two, three and four bytes")
+    func escapes() throws {
+        let tag = #"a\"\\\/\b\f\n\r\t\u0000\u007f\u0080\u07FF\u0800\uffff\ud800\udc00\uDBFF\uDFFF\ud83d\ude00é\u00e9z"#
+        let expected =
+            "a\"\\/\u{8}\u{C}\n\r\t\u{0}\u{7F}\u{80}\u{7FF}\u{800}\u{FFFF}\u{10000}\u{10FFFF}\u{1F600}\u{E9}\u{E9}z"
+        try read("[{\"tag\": \"\(tag)\", \"node_id\": \"\\u0037\"}]") { document, elements in
+            #expect(document.bytes(of: elements[0].tag.text).elementsEqual(expected.utf8))
+            #expect(document.bytes(of: elements[0].nodeID.text).elementsEqual("7".utf8))
+        }
+    }
+
     @Test("a second window replaces the first whole")
     func secondWindow() throws {
         try read(

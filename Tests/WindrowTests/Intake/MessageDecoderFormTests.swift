@@ -154,7 +154,7 @@ import Testing
             Refusal(
                 #"{"data": [{"v": 1, "ts": null}]}"#, .badTimestamp, "/data/0/ts",
                 "ts is null, expected an RFC 3339 timestamp"),
-            Refusal(#"{"v": 1, "ts": 1672574400}"#, .badTimestamp, "/ts", "no unit is configured for numeric timestamps"),
+            Refusal(#"{"v": 1, "ts": 1672574400}"#, .badTimestamp, "/ts", "no unit is configured for numeric"),
             Refusal(#"{"v": 1, "ts": {}}"#, .badTimestamp, "/ts", "ts is an object"),
             // The shape.
             Refusal(#""12.3""#, .wrongShape, "", #"the payload is a string ("12.3")"#),
@@ -220,6 +220,10 @@ import Testing
                 + #"…"), expected a number"#)
         #expect(String(quoting: "say \"\\\"") == #""say \"\\\"""#)
         #expect(([0xFF, 0x61] as [UInt8]).withUnsafeBytes { String(quoting: $0) } == "\"\u{FFFD}a\"")
+        for (start, kept) in [("", 21), ("x", 21), ("xx", 20), ("xxx", 20)] {
+            let text = start + String(repeating: "€", count: 30)
+            #expect(String(quoting: text) == "\"\(start)\(String(repeating: "€", count: kept))…\"")
+        }
         let exactly = String(repeating: "x", count: 64)
         #expect(String(quoting: exactly) == "\"\(exactly)\"" && String(quoting: exactly + "x") == "\"\(exactly)…\"")
         #expect([UInt8](repeating: 0x80, count: 70).withUnsafeBytes { String(quoting: $0) }.hasSuffix("…\""))

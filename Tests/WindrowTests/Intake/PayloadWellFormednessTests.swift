@@ -142,6 +142,7 @@ import Testing
         #expect(try Arrival().decode("1" + String(repeating: "0", count: 400) + "e-390").points?.first?.value == 1e10)
         #expect(try Arrival().decode("1" + String(repeating: "0", count: 400) + "e-5").reason == .badValue)
         #expect(try Arrival().decode("0." + String(repeating: "0", count: 400) + "1e5").points?.first?.value == 0)
+        #expect(try Arrival().decode("0." + String(repeating: "0", count: 2000) + "1e5000").reason == .badValue)
         #expect(try Arrival().decode("0." + String(repeating: "0", count: 400) + "1e401").points?.first?.value == 1)
     }
 
@@ -171,7 +172,8 @@ import Testing
             let isJSON = NaiveJSON.isWellFormed(payload)
             // A second opinion, but that Foundation lets a comma end an array or object.
             let foundation = try? JSONSerialization.jsonObject(with: Data(payload), options: .fragmentsAllowed)
-            #expect((foundation != nil) == isJSON || text.contains(/,[ \n\t]*[\]}]/), "seed \(seed): Foundation on \(text)")
+            let isLenient = text.contains(/,[ \n\t]*[\]}]/)
+            #expect((foundation != nil) == isJSON || isLenient, "seed \(seed): Foundation on \(text)")
 
             for items in [SJItems.points, .elements] {
                 let isRead = (try? payload.withUnsafeBytes { try tokens.read($0, items: items) }) != nil

@@ -40,6 +40,7 @@ import Testing
             ("nodes/{node}/{tag}", "Nodes/7/temp"),
             ("nodes/{node}/{tag}", ""), ("nodes/{node}/{tag}", "/nodes/7/temp"),
             ("nodes/{node}/{tag}/end", "nodes/7/temp/en"),
+            ("nodes/{node}/{tag}/end", "nodes/7/temp/ends"),
             ("$share/group/nodes/{node}/{tag}", "$share/group/nodes/7/temp"),
             ("+/{node}/{tag}", "$SYS/7/temp"), ("{node}/{tag}", "$SYS/temp"), ("{tag}/{node}", "$SYS/7"),
         ])

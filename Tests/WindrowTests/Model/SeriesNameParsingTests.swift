@@ -86,6 +86,8 @@ import Testing
         #expect(composed.name == decomposed.name)
         #expect(composed != decomposed)
         #expect(Set([composed, decomposed]).count == 2)
+        // These two are of one length as well.
+        #expect(try #require(Tag("a\u{323}\u{307}")) != #require(Tag("a\u{307}\u{323}")))
         #expect(composed == Tag("caf\u{E9}") && composed.hashValue == Tag("caf\u{E9}")?.hashValue)
     }
 

@@ -1,0 +1,171 @@
+import Foundation
+import Testing
+import WindrowTestSupport
+
+/// Gateways that publish lines on topics of their own at the same time, each in order.
+struct Gateways {
+    private let threads: [Thread]
+    private let failures = Failures()
+
+    private final class Failures: @unchecked Sendable {
+        // Sendable unchecked: guarded by the lock.
+        private let lock = NSLock()
+        private var errors: [String] = []
+        private var finished = 0
+
+        func finish(_ error: (any Error)?) {
+            lock.withLock {
+                finished += 1
+                if let error { errors.append("\(error)") }
+            }
+        }
+        var state: (finished: Int, errors: [String]) { lock.withLock { (finished, errors) } }
+    }
+
+    init(_ publisher: Publisher, _ lines: [String: [String]]) {
+        let failures = failures
+        threads = lines.map { topic, lines in
+            Thread {
+                do {
+                    try publisher.publish(lines: lines, on: topic)
+                    failures.finish(nil)
+                } catch {
+                    failures.finish(error)
+                }
+            }
+        }
+        for thread in threads { thread.start() }
+    }
+
+    var isFinished: Bool { failures.state.finished == threads.count }
+
+    /// Waits until everything has reached the broker.
+    func wait() throws {
+        try waitUntil("the gateways finish", timeout: .seconds(120)) { isFinished }
+        if !failures.state.errors.isEmpty { throw FixtureError(failures.state.errors.joined(separator: "\n")) }
+    }
+}
+
+/// `ts` of second `n` after 2023-01-01T12:00:00Z.
+func stamp(_ second: Int) -> String {
+    let (minutes, seconds) = (second / 60, second % 60)
+    func two(_ number: Int) -> Substring { String(100 + number).dropFirst() }
+    return "2023-01-\(two(1 + minutes / 60 / 24))T\(two(minutes / 60 % 24)):\(two(minutes % 60)):\(two(seconds))Z"
+}
+
+@Suite(.serialized) struct CrashTests {
+    @Test("killed again and again in the middle of a run, nothing acknowledged is lost, doubled or wrong")
+    func sigkill() throws {
+        let count = 4000
+        let station = try Station(domain: "    lanes: 2")
+        let root = station.root
+        try station.daemon.startAndWait()
+
+        // What each series must hold in the end, by the naive model.
+        var lines: [String: [String]] = [:]
+        var expected: [String: [Int64: Double]] = [:]
+        for gateway in 0..<3 {
+            lines["\(root)/1/insert\(gateway)"] = (0..<count).map { #"{"v": \#($0), "ts": "\#(stamp($0))"}"# }
+            expected["insert\(gateway)"] = Dictionary(
+                uniqueKeysWithValues: (0..<count).map { (time(Int64($0)), Double($0)) })
+        }
+        // The same timestamps over and over: the last value stays.
+        lines["\(root)/1/update"] = (0..<count).map {
+            #"{"data": [{"v": \#($0), "ts": "\#(stamp($0 % 50))"}], "overwrite": "update_window"}"#
+        }
+        expected["update"] = Dictionary(
+            uniqueKeysWithValues: (0..<50).map { (time(Int64($0)), Double(count - 50 + $0)) })
+        // Windows that overlap the one before by half: of each, its second point survives only in the last.
+        lines["\(root)/1/replace"] = (0..<count).map {
+            #"{"data": [{"v": \#($0), "ts": "\#(stamp($0))"}, {"v": -1, "ts": "\#(stamp($0 + 3))"}], "overwrite": "replace_window"}"#
+        }
+        var model: [Int64: Double] = [:]
+        for n in 0..<count {
+            for second in n...n + 3 { model[time(Int64(second))] = nil }
+            model[time(Int64(n))] = Double(n)
+            model[time(Int64(n + 3))] = -1
+        }
+        expected["replace"] = model
+
+        let gateways = Gateways(station.publisher, lines)
+        var kills = 0
+        while !gateways.isFinished || kills < 8 {
+            usleep(UInt32.random(in: 20_000...400_000))
+            try station.daemon.kill()
+            kills += 1
+            try station.daemon.start()
+            if kills % 2 == 0 { try station.daemon.waitUntilReady() }
+        }
+        try gateways.wait()
+        try station.daemon.waitUntilReady()
+        for (tag, points) in expected { try station.waitUntilStored(points, tag: tag) }
+        // The messages on their way were sent again, none is doubled and none was refused.
+        #expect(try station.deadLetters().isEmpty)
+        try station.checkAccounting()
+        #expect(try station.daemon.stop() == 0)
+    }
+
+    @Test("PostgreSQL stopped for 30 s under load: nothing is lost, memory is bounded, and it catches up by itself")
+    func outage() throws {
+        let count = 25_000
+        let sandbox = try Sandbox()
+        let station = try Station(sandbox: sandbox, more: "limits: {memory: 2MiB}")
+        try station.daemon.startAndWait()
+        try station.publisher.publish("1", on: "\(station.root)/2/warm-up")
+        try waitUntil("the first point is stored") { try station.count() == 1 }
+        let before = station.daemon.residentMemory
+
+        try sandbox.stop(.postgres, kill: true)
+        let stopped = ContinuousClock.now
+        let gateways = Gateways(
+            station.publisher,
+            Dictionary(
+                uniqueKeysWithValues: (0..<6).map { gateway in
+                    ("\(station.root)/1/g\(gateway)", (0..<count).map { #"{"v": \#($0), "ts": "\#(stamp($0))"}"# })
+                }))
+        var highest = 0
+        try waitUntil("30 s have passed", timeout: .seconds(40)) {
+            highest = max(highest, station.daemon.residentMemory)
+            return ContinuousClock.now - stopped >= .seconds(30)
+        }
+        try gateways.wait()
+        #expect(try station.daemon.get("/readyz").status == 503)
+        #expect(try station.daemon.get("/readyz").body.contains("postgres"))
+        try sandbox.start(.postgres)
+        try station.daemon.waitUntilReady()
+        try waitUntil("everything is stored", timeout: .seconds(60)) { try station.count() == 6 * count + 1 }
+        highest = max(highest, station.daemon.residentMemory)
+        for gateway in 0..<6 {
+            #expect(
+                try station.stored(tag: "g\(gateway)")
+                    == Dictionary(uniqueKeysWithValues: (0..<count).map { (time(Int64($0)), Double($0)) }))
+        }
+        #expect(highest - before < 64 << 20, "grew by \((highest - before) >> 20) MiB")
+        try station.checkAccounting()
+        #expect(try station.daemon.stop() == 0)
+    }
+
+    @Test("after a change of the number of lanes, what waits in the journal is written right")
+    func laneCount() throws {
+        let sandbox = try Sandbox()
+        let station = try Station(sandbox: sandbox, domain: "    lanes: 4")
+        try station.daemon.startAndWait()
+        for tag in 0..<8 { try station.publisher.publish(#"{"v": 1, "ts": "\#(stamp(0))"}"#, on: "\(station.root)/1/t\(tag)") }
+        try waitUntil("the first points are stored") { try station.count() == 8 }
+        try sandbox.stop(.postgres)
+        for tag in 0..<8 {
+            try station.publisher.publish(
+                #"{"data": [{"v": \#(tag), "ts": "\#(stamp(0))"}, {"v": 2, "ts": "\#(stamp(1))"}], "overwrite": "update_window"}"#,
+                on: "\(station.root)/1/t\(tag)")
+        }
+        try waitUntil("the points are accepted") { try station.daemon.metric("windrow_points_pending") == 16 }
+        try station.daemon.kill()
+        let text = try String(contentsOfFile: station.daemon.configuration, encoding: .utf8)
+        try text.replacingOccurrences(of: "lanes: 4", with: "lanes: 1")
+            .write(toFile: station.daemon.configuration, atomically: true, encoding: .utf8)
+        try sandbox.start(.postgres)
+        try station.daemon.startAndWait()
+        for tag in 0..<8 { try station.waitUntilStored([time(0): Double(tag), time(1): 2], tag: "t\(tag)") }
+        try station.checkAccounting()
+    }
+}

@@ -1,0 +1,83 @@
+import Foundation
+import GRDB
+import LibPQ
+import WindrowTestSupport
+
+/// A daemon with one domain on the shared servers.
+struct Station {
+    let daemon: DaemonProcess
+    let database: String
+    let publisher: Publisher
+    /// The first level of this test's topics: tests share the broker.
+    let root: String
+
+    /// - Parameters:
+    ///   - domain: further keys of the domain, indented by four spaces.
+    ///   - subscription: further keys of the subscription, indented by ten spaces.
+    init(sandbox: Sandbox = .shared, domain: String = "", subscription: String = "", more: String = "") throws {
+        root = "t\(UUID().uuidString.prefix(8).lowercased())"
+        database = try sandbox.makeDatabase()
+        publisher = Publisher(sandbox)
+        daemon = try DaemonProcess(
+            domains: """
+                  demo:
+                    postgres: \(database)
+                    flush: {interval: 100ms}
+                \(domain)
+                    mqtt:
+                      - broker: mqtt://127.0.0.1:\(sandbox.mqttPort)
+                        client_id: \(root)
+                        subscriptions:
+                          - topic: \(root)/{node}/{tag}
+                \(subscription)
+                """, more: more)
+    }
+
+    /// The stored points of a series, ascending, as `ts v` with the time in microseconds.
+    func stored(node: Int64 = 1, tag: String = "t") throws -> [Int64: Double] {
+        let connection = try Connection(database, applicationName: "windrow tests")
+        let rows = try connection.execute(
+            "SELECT ts, v FROM windrow.timeseries WHERE node_id = $1 AND tag = $2", [.int8(node), .text(tag)])
+        var points: [Int64: Double] = [:]
+        for row in 0..<rows.count { points[try rows.timestamp(row, 0)] = try rows.double(row, 1) }
+        return points
+    }
+
+    /// The dead letters, oldest first.
+    func deadLetters() throws -> [(topic: String, reason: String, detail: String, payload: Data)] {
+        try DatabaseQueue(path: daemon.path + "/journal/demo/journal.sqlite").read { db in
+            try Row.fetchAll(db, sql: "SELECT topic, reason, detail, payload FROM dead_letter ORDER BY id")
+                .map { ($0[0], $0[1], $0[2], $0[3]) }
+        }
+    }
+
+    /// Fails unless every point that came in has been counted for what became of it.
+    func checkAccounting() throws {
+        func count(_ name: String) throws -> Int {
+            guard let value = try daemon.metric("windrow_points_\(name)") else { throw FixtureError("no metric \(name)") }
+            return Int(value)
+        }
+        let came = try count("received_total") + count("replayed_total")
+        let went = try ["inserted_total", "updated_total", "kept_total", "superseded_total", "rejected_total", "pending"]
+            .reduce(0) { try $0 + count($1) }
+        guard came == went else { throw FixtureError("\(came) points came in, \(went) are accounted for") }
+    }
+
+    func count() throws -> Int {
+        let connection = try Connection(database, applicationName: "windrow tests")
+        return Int(try connection.execute("SELECT count(*) FROM windrow.point").int64(0, 0))
+    }
+
+    func waitUntilStored(_ expected: [Int64: Double], node: Int64 = 1, tag: String = "t") throws {
+        do {
+            try waitUntil("\(expected.count) points are stored", timeout: .seconds(20)) {
+                try stored(node: node, tag: tag) == expected
+            }
+        } catch {
+            throw FixtureError("\(error); stored: \(try stored(node: node, tag: tag)); log:\n\(daemon.log.suffix(3000))")
+        }
+    }
+}
+
+/// 2023-01-01T12:00:00Z plus seconds, in microseconds.
+func time(_ seconds: Int64) -> Int64 { 1_672_574_400_000_000 + seconds * 1_000_000 }

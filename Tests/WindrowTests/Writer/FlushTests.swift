@@ -1,0 +1,157 @@
+import LibPQ
+import Testing
+import WindrowTestSupport
+
+@testable import Windrow
+
+private func point(_ time: Int64, _ value: Double) -> Point {
+    Point(timestamp: Timestamp(microseconds: time), value: value)
+}
+
+private func range(_ first: Int64, _ last: Int64) -> TimeRange {
+    TimeRange(first: Timestamp(microseconds: first), last: Timestamp(microseconds: last))
+}
+
+private func window(_ edits: [(EditAction, [Point])]) -> PendingWindow {
+    var window = PendingWindow()
+    for (action, points) in edits { window.fold(action, points[...]) }
+    window.settle()
+    return window
+}
+
+private let journal = NodeUUID(high: 7, low: 7)
+
+@Suite struct FlushTests {
+    private let fixture: WriterFixture
+    private let flush: Flush
+    private let series: SeriesID
+
+    init() throws {
+        fixture = try WriterFixture()
+        flush = Flush(schema: fixture.schema, journal: journal, lane: 0)
+        var catalog = fixture.catalog()
+        let connection = fixture.connection
+        series = try #require(try catalog.resolve([seriesName(1)]) { connection }.first ?? nil)
+    }
+
+    private func run(_ window: PendingWindow, newest: Newest? = nil, through position: Int64 = 1) throws -> FlushOutcome {
+        let known = try newest.map { [series: $0] } ?? flush.newest([series], fixture.connection)
+        return try flush.run(
+            [(series, window)], newest: known, through: JournalPosition(position), on: fixture.connection) { _ in }
+    }
+
+    private func stored() throws -> [Int64: Double] {
+        var stored: [Int64: Double] = [:]
+        for (time, value) in try fixture.table()[seriesName(1)] ?? [:] { stored[time.microseconds] = value }
+        return stored
+    }
+
+    @Test("points newer than the newest go by COPY, late ones are merged, and each is counted for what became of it")
+    func ways() throws {
+        var outcome = try run(window([(.insert, [point(10, 1), point(20, 2)])]))
+        #expect(outcome.copied == 2 && outcome.inserted == 2)
+
+        outcome = try run(window([(.insert, [point(5, 3), point(10, 9), point(30, 4)])]))
+        #expect(outcome.copied == 1 && outcome.inserted == 2 && outcome.kept == 1)
+
+        outcome = try run(window([(.update, [point(5, 3), point(10, 9), point(15, 6)])]))
+        #expect(outcome.copied == 0 && outcome.inserted == 1 && outcome.updated == 1 && outcome.kept == 1)
+        #expect(try stored() == [5: 3, 10: 9, 15: 6, 20: 2, 30: 4])
+    }
+
+    @Test("points inside a deleted range go by COPY, and the deletion is told range by range")
+    func replace() throws {
+        _ = try run(window([(.insert, (1...10).map { point($0, Double($0)) })]))
+        let outcome = try run(window([(.replace(range(2, 4)), [point(3, 33)]), (.replace(range(8, 9)), [])]))
+        #expect(outcome.copied == 1)
+        #expect(outcome.deletions == [
+            FlushOutcome.Deletion(series: series, range: range(2, 4), deleted: 3),
+            FlushOutcome.Deletion(series: series, range: range(8, 9), deleted: 2),
+        ])
+        #expect(try stored() == [1: 1, 3: 33, 5: 5, 6: 6, 7: 7, 10: 10])
+    }
+
+    @Test("when another writer was faster than COPY, the flush is rolled back and merged whole")
+    func conflict() throws {
+        try fixture.connection.execute("INSERT INTO windrow.point VALUES ($1, $2, 7)", [.int4(series.number), .timestamptz(20)])
+        let outcome = try run(
+            window([(.insert, [point(10, 1), point(20, 2)]), (.update, [point(30, 3)])]), newest: .empty)
+        #expect(outcome.wasMergedWhole)
+        #expect(outcome.copied == 0 && outcome.inserted == 2 && outcome.kept == 1)
+        #expect(try stored() == [10: 1, 20: 7, 30: 3])
+    }
+
+    @Test("the position is committed with the points, or neither is")
+    func position() throws {
+        let positions = LanePositions(schema: fixture.schema, journal: journal)
+        _ = try run(window([(.insert, [point(1, 1)])]), through: 5)
+        #expect(try positions.load(lane: 0, fixture.connection) == JournalPosition(5))
+
+        try fixture.connection.script("ALTER TABLE windrow.point ADD CHECK (v < 100)")
+        #expect(throws: PostgresError.self) { try run(window([(.insert, [point(2, 2), point(3, 300)])]), through: 6) }
+        #expect(try positions.load(lane: 0, fixture.connection) == JournalPosition(5))
+        #expect(try stored() == [1: 1])
+    }
+
+    @Test("any cut of the same edits into flushes gives the same table, and so does replaying a suffix: in PostgreSQL itself")
+    func laws() throws {
+        var catalog = fixture.catalog()
+        let connection = fixture.connection
+        for seed in UInt64(0)..<150 {
+            var random = RandomEdits(seed: seed)
+            let names = (1...3).map { seriesName(Int64(seed) * 10 + $0) }
+            let ids = try catalog.resolve(names) { connection }.compactMap { $0 }
+            let edits = (0..<Int.random(in: 2...12, using: &random.generator)).map { _ in
+                (place: Int.random(in: 0..<3, using: &random.generator), edit: random.edit())
+            }
+            var expected = NaiveTable()
+            for (place, edit) in edits { expected.apply(edit.action, edit.points, to: names[place]) }
+
+            // Once in random cuts, then a random suffix once more.
+            var cuts = Set((1..<edits.count).filter { _ in Bool.random(using: &random.generator) })
+            cuts.insert(edits.count)
+            try write(edits, cuts: cuts, to: ids)
+            try write(Array(edits[Int.random(in: 0..<edits.count, using: &random.generator)...]), cuts: [edits.count], to: ids)
+
+            let stored = try fixture.table().filter { names.contains($0.key) }
+            #expect(stored == expected.rows, "seed \(seed): \(edits)")
+            if stored != expected.rows { return }
+        }
+    }
+
+    private func write(
+        _ edits: [(place: Int, edit: (action: EditAction, points: [Point]))], cuts: Set<Int>, to ids: [SeriesID]
+    ) throws {
+        var pending: [SeriesID: PendingWindow] = [:]
+        for (number, (place, edit)) in edits.enumerated() {
+            pending[ids[place], default: PendingWindow()].fold(edit.action, edit.points[...])
+            guard cuts.contains(number + 1) || number + 1 == edits.count else { continue }
+            let windows = pending.keys.sorted().map { id in
+                var window = pending[id] ?? PendingWindow()
+                window.settle()
+                return (id: id, window: window)
+            }
+            let newest = try flush.newest(windows.map(\.id), fixture.connection)
+            _ = try flush.run(windows, newest: newest, through: JournalPosition(1), on: fixture.connection) { _ in }
+            pending = [:]
+        }
+    }
+}
+
+@Suite struct LanePositionsTests {
+    @Test("lanes continue where they were; after a change of their number all start at the lowest position")
+    func laneCount() throws {
+        let fixture = try WriterFixture()
+        let positions = LanePositions(schema: fixture.schema, journal: journal)
+        #expect(try positions.load(lanes: 2, fixture.connection) == [.start, .start])
+        for (lane, position) in [(0, Int64(5)), (1, 9)] {
+            _ = try Flush(schema: fixture.schema, journal: journal, lane: lane).run(
+                [], newest: [:], through: JournalPosition(position), on: fixture.connection) { _ in }
+        }
+        #expect(try positions.load(lanes: 2, fixture.connection).map(\.number) == [5, 9])
+        #expect(try positions.load(lanes: 3, fixture.connection).map(\.number) == [5, 5, 5])
+        #expect(try positions.load(lanes: 1, fixture.connection).map(\.number) == [5])
+        let other = LanePositions(schema: fixture.schema, journal: NodeUUID(high: 8, low: 8))
+        #expect(try other.load(lanes: 1, fixture.connection) == [.start])
+    }
+}

@@ -1,0 +1,43 @@
+import LibPQ
+import WindrowTestSupport
+
+@testable import Windrow
+
+/// An empty schema in a database of its own, and a connection to it.
+struct WriterFixture {
+    let conninfo: String
+    let schema: Schema
+    let connection: Connection
+
+    init() throws {
+        conninfo = try Sandbox.shared.makeDatabase()
+        schema = try Schema("windrow")
+        connection = try Connection(conninfo, applicationName: "windrow tests")
+        try schema.migrate(connection)
+    }
+
+    func connect() throws -> Connection {
+        try Connection(conninfo, applicationName: "windrow tests")
+    }
+
+    func catalog(createsNodes: Bool = true, identities: NodeIdentities = NodeIdentities()) -> Catalog {
+        Catalog(schema: schema, createsNodes: createsNodes, identities: identities)
+    }
+
+    /// The whole table, by the names of the series.
+    func table() throws -> [SeriesName: [Timestamp: Double]] {
+        let rows = try connection.execute("SELECT node_id, tag, ts, v FROM windrow.timeseries")
+        var table: [SeriesName: [Timestamp: Double]] = [:]
+        for row in 0..<rows.count {
+            guard let node = NodeID(try rows.int64(row, 0)) else { throw FixtureError("a node id is not positive") }
+            let name = SeriesName(node: .id(node), tag: Tag(unchecked: try rows.text(row, 1)))
+            table[name, default: [:]][Timestamp(microseconds: try rows.timestamp(row, 2))] = try rows.double(row, 3)
+        }
+        return table
+    }
+}
+
+func seriesName(_ node: Int64, _ tag: String = "t") -> SeriesName {
+    guard let id = NodeID(node) else { preconditionFailure("node ids are positive") }
+    return SeriesName(node: .id(id), tag: Tag(unchecked: tag))
+}

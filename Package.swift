@@ -10,6 +10,7 @@ let package = Package(
     platforms: [.macOS(.v15)],
     products: [
         .executable(name: "windrow", targets: ["WindrowCLI"]),
+        .executable(name: "windrow-bench", targets: ["WindrowBench"]),
         .library(name: "Windrow", targets: ["Windrow"]),
     ],
     dependencies: [
@@ -45,6 +46,13 @@ let package = Package(
             ],
             swiftSettings: strict),
         .target(name: "WindrowTestSupport", dependencies: ["LibPQ"], swiftSettings: strict),
+        .executableTarget(
+            name: "WindrowBench",
+            dependencies: [
+                "LibPQ", "WindrowTestSupport",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: strict),
         .testTarget(name: "LibPQTests", dependencies: ["LibPQ", "WindrowTestSupport"], swiftSettings: strict),
         .testTarget(name: "MosquittoTests", dependencies: ["Mosquitto", "WindrowTestSupport"], swiftSettings: strict),
         .testTarget(

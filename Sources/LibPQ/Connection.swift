@@ -20,7 +20,9 @@ public final class Connection {
     public let statementTimeout: Duration
     /// The host that was reached, of several perhaps: name, address or socket folder.
     public let host: String
+    /// The port that was reached, also part of a socket's name.
     public let port: String
+    /// The database's name.
     public let database: String
     /// PostgreSQL's numbering: 150018 is 15.18.
     public let serverVersion: Int
@@ -59,10 +61,7 @@ public final class Connection {
     public var endpoint: String { "\(host):\(port)/\(database)" }
 
     /// Whether the next statement may succeed. A server that went away since the last call shows only then.
-    public var isUsable: Bool {
-        guard let handle else { return false }
-        return PQstatus(handle) == CONNECTION_OK
-    }
+    public var isUsable: Bool { handle != nil }
 
     /// Says goodbye to the server and frees the connection, without waiting. A transaction under way is rolled back by
     /// the server when it notices. Harmless on a closed connection.

@@ -37,6 +37,7 @@ public struct PostgresError: Error, Sendable, Equatable {
     public var detail: String?
     /// What the operator can do, where the server or this module knows something.
     public var hint: String?
+    /// The objects that it is about, as far as the server names them; so the next three.
     public var schema: String?
     public var table: String?
     public var column: String?

@@ -46,6 +46,21 @@ struct ConnectionTests {
         #expect(try connection.execute("SELECT 1").int32(0, 0) == 1)
     }
 
+    @Test("ends with its last reference")
+    func released() throws {
+        let observer = try TestDatabase.connect()
+        func isAlive(_ id: Int32) throws -> Bool {
+            try observer.execute("SELECT count(*) FROM pg_stat_activity WHERE pid = $1", [.int4(id)]).int64(0, 0) > 0
+        }
+        var connection: Connection? = try TestDatabase.connect()
+        let id = try #require(connection?.backendID)
+        #expect(try isAlive(id))
+        connection = nil
+        let limit = ContinuousClock.now + .seconds(20)
+        while try isAlive(id), ContinuousClock.now < limit {}
+        #expect(try !isAlive(id))
+    }
+
     @Test("closes once and then says so")
     func closed() throws {
         let connection = try TestDatabase.connect()

@@ -1,5 +1,6 @@
 import Glibc
 import LibPQ
+import Synchronization
 import Testing
 
 @Suite("A statement")
@@ -101,17 +102,43 @@ struct ExecuteTests {
 
     @Test("is not disturbed by signals")
     func signals() throws {
-        let connection = try TestDatabase.connect()
-        signal(SIGUSR2) { _ in }
-        let target = pthread_self()
-        let sender = Thread {
-            for _ in 0..<20 {
-                usleep(10_000)
-                pthread_kill(target, SIGUSR2)
+        signal(SIGUSR2) { _ in interruptions.add(1, ordering: .relaxed) }
+        let runner = Thread {
+            // The threads of Swift's tasks block all signals, and a new thread inherits that.
+            var signals = sigset_t()
+            sigemptyset(&signals)
+            sigaddset(&signals, SIGUSR2)
+            pthread_sigmask(SIG_UNBLOCK, &signals, nil)
+            let outcome = Result { () throws(PostgresError) in
+                try TestDatabase.connect().execute("SELECT pg_sleep(1)").count
             }
+            interrupted.withLock { $0 = outcome }
         }
-        #expect(throws: Never.self) { try connection.execute("SELECT pg_sleep(0.3)") }
-        sender.join()
+        for _ in 0..<50 {
+            usleep(10_000)
+            runner.send(SIGUSR2)
+        }
+        runner.join()
+        #expect(interruptions.load(ordering: .relaxed) > 0)
+        #expect(interrupted.withLock { $0 } == .success(1))
+    }
+
+    @Test("gives its memory back with its rows")
+    func memory() throws {
+        func residentBytes() throws -> Int {
+            let file = try #require(fopen("/proc/self/statm", "r"))
+            defer { fclose(file) }
+            var line = [CChar](repeating: 0, count: 128)
+            try #require(fgets(&line, 128, file) != nil)
+            // Pages: the whole, then those resident.
+            let fields = String(decoding: line.map(UInt8.init), as: UTF8.self).split(separator: " ")
+            return try #require(Int(fields[1])) * sysconf(Int32(_SC_PAGESIZE))
+        }
+        let connection = try TestDatabase.connect()
+        let before = try residentBytes()
+        for _ in 0..<100 { try connection.execute("SELECT repeat('x', 10000000)") }
+        // All of it would be 1 GB; the rest is room for the tests that run beside this one.
+        #expect(try residentBytes() - before < 500_000_000)
     }
 
     @Test("that is a COPY is refused, and the connection is in a known state")
@@ -121,6 +148,7 @@ struct ExecuteTests {
             try connection.script("CREATE TEMP TABLE t (i int)")
             let into = try #require(throws: PostgresError.self) { try run(connection, "COPY t FROM STDIN") }
             #expect(into.kind == .usage)
+            #expect(throws: PostgresError.self) { try connection.script("INSERT INTO t VALUES (1); COPY t FROM STDIN") }
             #expect(try connection.execute("SELECT count(*) FROM t").int64(0, 0) == 0)
             let out = try #require(throws: PostgresError.self) { try run(connection, "COPY t TO STDOUT") }
             #expect(out.kind == .usage)
@@ -149,6 +177,9 @@ struct ScriptTests {
     }
 }
 
+private let interruptions = Atomic(0)
+private let interrupted = Mutex<Result<Int, PostgresError>?>(nil)
+
 /// A POSIX thread with a body.
 private struct Thread {
     private var thread = pthread_t()
@@ -169,5 +200,6 @@ private struct Thread {
             }, box)
     }
 
+    func send(_ signal: Int32) { pthread_kill(thread, signal) }
     func join() { pthread_join(thread, nil) }
 }

@@ -67,7 +67,7 @@ import Testing
 
         let error = try failure(options(broker))
         #expect(error.operation == .connect)
-        #expect(error.code == .tls)
+        #expect(error.code == .tls, "\(error)")
         // The broker's "certificate required" may be overtaken by its reset.
         #expect(error.hint?.contains("client certificate") == true)
     }
@@ -78,7 +78,7 @@ import Testing
         defer { broker.stop() }
         let error = try failure(options(broker, ca: "other-ca.crt"))
         #expect(error.operation == .connect)
-        #expect(error.code == .tls)
+        #expect(error.code == .tls, "\(error)")
         #expect(error.message == "TLS: certificate verify failed")
         #expect(error.hint?.contains("signed by \(certificates.file("other-ca.crt"))") == true)
     }
@@ -114,7 +114,7 @@ import Testing
         let broker = try broker(server: "elsewhere")
         defer { broker.stop() }
         let error = try failure(options(broker))
-        #expect(error.code == .tls)
+        #expect(error.code == .tls, "\(error)")
         #expect(error.message == "TLS: host name verification failed; certificate verify failed")
         #expect(error.hint?.contains("made out to 127.0.0.1") == true)
     }
@@ -126,7 +126,7 @@ import Testing
         let error = try failure(options(broker))
         #expect(error.operation == .connect)
         #expect(error.hint?.contains("TLS") == true)
-        #expect(error.code == .tls || error.code == .connectionLost)
+        #expect(error.code == .tls || error.code == .connectionLost, "\(error)")
     }
 
     @Test("a broker with TLS where none was expected is reported")

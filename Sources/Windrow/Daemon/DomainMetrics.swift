@@ -80,7 +80,9 @@ final class DomainMetrics: Sendable {
             counts.updated += outcome.updated
             counts.kept += outcome.kept
             counts.superseded += outcome.superseded
-            counts.pending -= outcome.inserted + outcome.updated + outcome.kept + outcome.superseded
+            counts.rejected += outcome.refused
+            if outcome.refused > 0 { counts.rejections[.refusedByDatabase, default: 0] += outcome.refused }
+            counts.pending -= outcome.inserted + outcome.updated + outcome.kept + outcome.superseded + outcome.refused
             counts.deleted += outcome.deletions.reduce(0) { $0 + $1.deleted }
             counts.copied += outcome.copied
             counts.flushes += 1

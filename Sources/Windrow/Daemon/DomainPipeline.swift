@@ -52,7 +52,7 @@ public final class DomainPipeline: Service {
                 number: number, domain: domain.name,
                 settings: Lane.Settings(
                     interval: domain.flush.interval, maxPoints: domain.flush.maxPoints, database: database),
-                journal: journal.uuid, progress: progress, budget: budget, metrics: metrics, health: health, log: log)
+                journal: journal, progress: progress, budget: budget, metrics: metrics, health: health, log: log)
         }
         let acceptance = Acceptance(domain: domain.name, journal: journal, handoff: handoff, nodes: nodes, metrics: metrics)
         dispatcher = Dispatcher(

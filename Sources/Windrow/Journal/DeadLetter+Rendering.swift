@@ -1,12 +1,31 @@
+// Edits that are refused after they were accepted, when the bytes that the sender sent are gone: the same edit is written as an MQTT
+// message that says everything itself.
+
 extension DeadLetter {
-    /// For an edit that is refused after it was accepted, when the bytes that the sender sent are gone: the same edit written as
-    /// an MQTT message that says everything itself.
+    /// An edit that was refused whole.
     init(edit place: Int, of batch: RecordBatch, rejection: Rejection) {
         let edit = batch.edits[place]
-        let name = batch.series[Int(edit.series)]
-        let payload = Self.payload(edit.action, batch.points[edit.points])
+        self.init(
+            name: batch.series[Int(edit.series)], payload: Self.payload(edit.action, batch.points[edit.points]),
+            rejection: rejection)
+    }
+
+    /// A point or range that PostgreSQL refuses.
+    init(_ item: RefusedItem, name: SeriesName?) {
+        let payload =
+            switch item.content {
+            case .point(let point):
+                Self.payload(
+                    point.isDefinite ? .update : .insert, [Point(timestamp: point.timestamp, value: point.value)])
+            case .range(let range): Self.payload(.replace(range), [])
+            }
+        self.init(name: name, payload: payload, rejection: Rejection(.refusedByDatabase, item.error.description))
+    }
+
+    private init(name: SeriesName?, payload: String, rejection: Rejection) {
+        let topic = name.map { "nodes/\($0.node)/\($0.tag.name)" } ?? "unknown series"
         self = Array(payload.utf8).withUnsafeBytes {
-            DeadLetter(receivedAt: .now, topic: "nodes/\(name.node)/\(name.tag.name)", payload: $0, rejection: rejection)
+            DeadLetter(receivedAt: .now, topic: topic, payload: $0, rejection: rejection)
         }
     }
 

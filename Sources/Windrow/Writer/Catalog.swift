@@ -28,6 +28,22 @@ struct Catalog {
         return names.map { known[$0] }
     }
 
+    /// How series are named, for people.
+    static func names(
+        of series: Set<SeriesID>, _ schema: Schema, _ connection: Connection
+    ) throws(PostgresError) -> [SeriesID: SeriesName] {
+        let rows = try connection.execute(
+            "SELECT id, node_id, tag FROM \(schema.qualified("series")) WHERE id = ANY ($1)",
+            [.int4Array(series.map(\.number))])
+        var names: [SeriesID: SeriesName] = [:]
+        for row in 0..<rows.count {
+            guard let node = NodeID(try rows.int64(row, 1)) else { continue }
+            names[SeriesID(try rows.int32(row, 0))] = SeriesName(
+                node: .id(node), tag: Tag(unchecked: try rows.text(row, 2)))
+        }
+        return names
+    }
+
     private mutating func lookUp(_ names: [SeriesName], _ connection: Connection) throws(PostgresError) {
         let nodes = try resolveNodes(Array(Set(names.map(\.node))), connection)
         var wanted: [(node: Int64, tag: String, name: SeriesName)] = []

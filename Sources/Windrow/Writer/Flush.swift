@@ -17,6 +17,8 @@ struct FlushOutcome: Equatable, Sendable {
     var kept = 0
     /// Folded away by a later pending edit.
     var superseded = 0
+    /// Refused by PostgreSQL for its content.
+    var refused = 0
     var deletions: [Deletion] = []
     /// Points that went by COPY.
     var copied = 0
@@ -115,25 +117,35 @@ struct Flush {
                 outcome.copied = try connection.copy(copyPoints, from: plan.copy)
                 outcome.inserted += outcome.copied
             }
-            if !plan.definite.series.isEmpty {
-                let rows = try connection.execute(mergeDefinite, plan.definite.parameters)
-                let (inserted, stored) = (Int(try rows.int64(0, 0)), Int(try rows.int64(0, 1)))
-                outcome.inserted += inserted
-                outcome.updated += stored - inserted
-                outcome.kept += plan.definite.series.count - stored
-            }
-            if !plan.tentative.series.isEmpty {
-                let inserted = try connection.execute(mergeTentative, plan.tentative.parameters).affected
-                outcome.inserted += inserted
-                outcome.kept += plan.tentative.series.count - inserted
-            }
-            try connection.execute(setPosition, [.uuid(journal), .int4(lane), .int8(position.number)])
+            try merge(definite: plan.definite, tentative: plan.tentative, into: &outcome, connection)
+            try advance(to: position, connection)
             beforeCommit(outcome)
         }
         return outcome
     }
 
-    private func delete(_ ranges: FlushPlan.Ranges, _ connection: Connection) throws(PostgresError) -> [FlushOutcome.Deletion] {
+    func merge(
+        definite: FlushPlan.Columns, tentative: FlushPlan.Columns, into outcome: inout FlushOutcome, _ connection: Connection
+    ) throws(PostgresError) {
+        if !definite.series.isEmpty {
+            let rows = try connection.execute(mergeDefinite, definite.parameters)
+            let (inserted, stored) = (Int(try rows.int64(0, 0)), Int(try rows.int64(0, 1)))
+            outcome.inserted += inserted
+            outcome.updated += stored - inserted
+            outcome.kept += definite.series.count - stored
+        }
+        if !tentative.series.isEmpty {
+            let inserted = try connection.execute(mergeTentative, tentative.parameters).affected
+            outcome.inserted += inserted
+            outcome.kept += tentative.series.count - inserted
+        }
+    }
+
+    func advance(to position: JournalPosition, _ connection: Connection) throws(PostgresError) {
+        try connection.execute(setPosition, [.uuid(journal), .int4(lane), .int8(position.number)])
+    }
+
+    func delete(_ ranges: FlushPlan.Ranges, _ connection: Connection) throws(PostgresError) -> [FlushOutcome.Deletion] {
         if ranges.series.isEmpty { return [] }
         let rows = try connection.execute(
             deleteRanges, [.int4Array(ranges.series), .timestamptzArray(ranges.first), .timestamptzArray(ranges.last)])

@@ -38,6 +38,12 @@ struct FlushPlan: ~Copyable {
         var series: [Int32] = []
         var first: [Int64] = []
         var last: [Int64] = []
+
+        mutating func append(_ id: SeriesID, _ range: TimeRange) {
+            series.append(id.number)
+            first.append(range.first.microseconds)
+            last.append(range.last.microseconds)
+        }
     }
 
     private(set) var deletes = Ranges()
@@ -52,11 +58,7 @@ struct FlushPlan: ~Copyable {
     ///   - newest: nil merges everything.
     init(_ windows: [(id: SeriesID, window: PendingWindow)], newest: [SeriesID: Newest]?) {
         for (id, window) in windows {
-            for range in window.deleted.ranges {
-                deletes.series.append(id.number)
-                deletes.first.append(range.first.microseconds)
-                deletes.last.append(range.last.microseconds)
-            }
+            for range in window.deleted.ranges { deletes.append(id, range) }
             let stored = newest?[id]
             for point in window.points {
                 if newest != nil, Self.cannotConflict(point, in: window, newest: stored) {

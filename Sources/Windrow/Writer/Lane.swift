@@ -42,6 +42,7 @@ actor Lane {
     private let settings: Settings
     private let flush: Flush
     private let positions: LanePositions
+    private let journal: Journal
     private let mailbox = Monitor(Mailbox())
     private let progress: Progress
     private let budget: MemoryBudget
@@ -65,14 +66,15 @@ actor Lane {
     private var inDoubt: FlushOutcome?
 
     init(
-        number: Int, domain: String, settings: Settings, journal: NodeUUID, progress: Progress, budget: MemoryBudget,
+        number: Int, domain: String, settings: Settings, journal: Journal, progress: Progress, budget: MemoryBudget,
         metrics: DomainMetrics, health: DomainHealth, log: Logger
     ) {
         executor = ThreadExecutor(name: "lane \(number) \(domain)")
         self.number = number
         self.settings = settings
-        flush = Flush(schema: settings.database.schema, journal: journal, lane: number)
-        positions = LanePositions(schema: settings.database.schema, journal: journal)
+        flush = Flush(schema: settings.database.schema, journal: journal.uuid, lane: number)
+        positions = LanePositions(schema: settings.database.schema, journal: journal.uuid)
+        self.journal = journal
         self.progress = progress
         self.budget = budget
         self.metrics = metrics
@@ -180,9 +182,33 @@ actor Lane {
         if !unknown.isEmpty {
             newest.merge(try flush.newest(unknown, connection)) { _, found in found }
         }
-        let outcome = try flush.run(windows, newest: newest, through: position, on: connection) { inDoubt = $0 }
-        inDoubt = nil
-        return outcome
+        // A connection that has survived has told how the flush ended.
+        defer { if connection.isUsable { inDoubt = nil } }
+        do throws(PostgresError) {
+            return try flush.run(windows, newest: newest, through: position, on: connection) { inDoubt = $0 }
+        } catch {
+            guard error.isAboutContent else { throw error }
+        }
+        return try flush.runIsolating(windows, through: position, on: connection) { outcome, refused in
+            try keep(refused, at: position, connection)
+            inDoubt = outcome
+        }
+    }
+
+    /// Dead-letters what PostgreSQL refuses, before the rest is committed.
+    private func keep(_ refused: [RefusedItem], at position: JournalPosition, _ connection: Connection) throws {
+        if refused.isEmpty { return }
+        let names = try Catalog.names(of: Set(refused.map(\.series)), settings.database.schema, connection)
+        let letters = refused.map { item in
+            (
+                letter: DeadLetter(item, name: names[item.series]),
+                origin: "\(position.number)/lane \(number)/\(item.series.number)/\(item.content)"
+            )
+        }
+        try journal.append(deadLetters: letters)
+        log.error(
+            "PostgreSQL refuses points for their content; they are kept as dead letters",
+            metadata: ["count": "\(refused.count)", "error": "\(refused[0].error)"])
     }
 
     private func connected() throws -> Connection {

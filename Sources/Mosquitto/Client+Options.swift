@@ -73,7 +73,8 @@ extension Client.Options {
         try demand(isText(clientID), "the client id must be 1 to 65535 bytes of text without control characters")
         try demand(isText(host), "the host must not be empty or hold control characters")
         try demand(port != 0, "the port must be 1 to 65535")
-        try demand(username.map(isText) ?? true, "the user name must be 1 to 65535 bytes of text without control characters")
+        try demand(
+            username.map(isText) ?? true, "the user name must be 1 to 65535 bytes of text without control characters")
         try demand(
             password.map { $0.utf8.count <= UInt16.max && !$0.utf8.contains(0) } ?? true,
             "the password must be at most 65535 bytes and hold no NUL")

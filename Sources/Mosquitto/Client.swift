@@ -21,7 +21,7 @@ public final class Client {
     private let options: Options
     private let handler: any ClientHandler
     private var connection: Connection?
-    /// Where the next connection binds to, after the host's other address family did not answer.
+    /// What the next connection binds to, after the host's other address family did not answer.
     private var localAddress: String?
 
     /// Connects nothing yet.
@@ -35,22 +35,19 @@ public final class Client {
     }
 
     /// Starts to connect, after abandoning any connection there was. `read` takes it further; `ClientHandler.connected` tells when
-    /// it is done, and `read` or `keepAlive` throw if it is not within `Options.connectTimeout`.
+    /// it is done, and `read` or `keepAlive` throw if it fails or is not done within `Options.connectTimeout`.
     ///
-    /// MQTT 5 with clean start off: the session that the broker kept goes on. Blocks for the name lookup only. If the host has
-    /// addresses of both families and one of them did not answer, the next call takes the other family.
+    /// MQTT 5 with clean start off: the session that the broker kept goes on. Blocks for the name lookup only. If the host has IPv4
+    /// and IPv6 addresses, and those of one kind refuse, the others are tried in turn; if they do not answer, the next call does so.
     public func connect() throws(MosquittoError) {
         abandon()
+        let deadline = ContinuousClock.now + options.connectTimeout
         if let localAddress {
             self.localAddress = nil
-            do {
-                connection = try Connection(options, handler: handler, localAddress: localAddress)
-                return
-            } catch {
-                // The host has no address of that family: take what it has.
-            }
+            connection = otherFamily(localAddress, deadline)
+            if connection != nil { return }
         }
-        connection = try Connection(options, handler: handler, localAddress: nil)
+        connection = try Connection(options, handler: handler, deadline: deadline, localAddress: nil)
     }
 
     /// What to poll for reading, and for writing if `wantsWrite`. Nil while there is no connection, begun or done.
@@ -72,19 +69,21 @@ public final class Client {
     /// - Returns: `.limit` if more may wait where `poll` does not see it: call again without waiting.
     public func read(limit: Int) throws(MosquittoError) -> ReadOutcome {
         precondition(limit > 0, "a limit of no messages reads nothing")
-        return try run(.read) { connection throws(MosquittoError) in try connection.read(limit: limit) }
+        return try run(.read, otherwise: .drained) { connection throws(MosquittoError) in
+            try connection.read(limit: limit)
+        }
     }
 
     /// Sends all that is queued, as far as the socket takes it: with it go the acknowledgements of everything read so far. If
     /// `wantsWrite` is still true after it, call again when the descriptor is writable.
     public func write() throws(MosquittoError) {
-        try run(.write) { connection throws(MosquittoError) in try connection.write() }
+        try run(.write, otherwise: ()) { connection throws(MosquittoError) in try connection.write() }
     }
 
     /// Queues a ping when one is due, for the next `write()`, and throws if the last one was not answered or a beginning connection
     /// takes too long. Call it about once a second, and before `write()`.
     public func keepAlive() throws(MosquittoError) {
-        try run(.keepAlive) { connection throws(MosquittoError) in try connection.keepAlive() }
+        try run(.keepAlive, otherwise: ()) { connection throws(MosquittoError) in try connection.keepAlive() }
     }
 
     /// Queues a subscription at QoS 1 to all the filters; the answer comes to `ClientHandler.subscribed`.
@@ -121,19 +120,39 @@ public final class Client {
         connection = nil
     }
 
+    /// - Parameter result: what to answer if the connection failed, but another took its place.
     private func run<R>(
-        _ operation: MosquittoError.Operation, _ body: (Connection) throws(MosquittoError) -> R
+        _ operation: MosquittoError.Operation, otherwise result: R,
+        _ body: (Connection) throws(MosquittoError) -> R
     ) throws(MosquittoError) -> R {
         demandOutsideHandler()
         guard let connection else { throw .notConnected(operation) }
         do {
             return try body(connection)
         } catch {
-            if connection.phase == .reaching, let socket = connection.socket {
-                localAddress = socket.isIPv6 ? "0.0.0.0" : "::"
-            }
-            self.connection = nil
-            throw error
+            self.connection = replacement(for: connection, after: error)
+            if self.connection == nil { throw error }
+            return result
+        }
+    }
+
+    /// libmosquitto's non-blocking connect takes the first of a host's addresses, and no other if that fails.
+    private func replacement(for connection: Connection, after error: MosquittoError) -> Connection? {
+        guard connection.phase == .reaching, let socket = connection.socket else { return nil }
+        let localAddress = socket.isIPv6 ? "0.0.0.0" : "::"
+        if error.code == .timedOut {
+            self.localAddress = localAddress
+            return nil
+        }
+        return connection.localAddress == nil ? otherFamily(localAddress, connection.deadline) : nil
+    }
+
+    /// Nil if the host has no address of that family, which is no failure to be told.
+    private func otherFamily(_ localAddress: String, _ deadline: ContinuousClock.Instant) -> Connection? {
+        do {
+            return try Connection(options, handler: handler, deadline: deadline, localAddress: localAddress)
+        } catch {
+            return nil
         }
     }
 

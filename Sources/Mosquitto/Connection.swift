@@ -15,7 +15,10 @@ final class Connection {
     private let events: Events
     private let context: UnsafeMutableRawPointer
     private let options: Client.Options
-    private let deadline: ContinuousClock.Instant
+    /// By then the broker must have accepted.
+    let deadline: ContinuousClock.Instant
+    /// If not nil, the socket is bound to it, which leaves only the host's addresses of its family.
+    let localAddress: String?
     private(set) var phase = Phase.reaching
 
     enum Phase {
@@ -26,12 +29,13 @@ final class Connection {
         case open
     }
 
-    /// - Parameter localAddress: binds the socket to it, which leaves only the host's addresses of its family.
+    /// Starts to connect.
     init(
-        _ options: Client.Options, handler: any ClientHandler, localAddress: String?
+        _ options: Client.Options, handler: any ClientHandler, deadline: ContinuousClock.Instant, localAddress: String?
     ) throws(MosquittoError) {
         self.options = options
-        deadline = ContinuousClock.now + options.connectTimeout
+        self.deadline = deadline
+        self.localAddress = localAddress
         events = Events(handler: handler)
         context = Unmanaged.passRetained(events).toOpaque()
         guard Library.initialized == MOSQ_ERR_SUCCESS.rawValue,
@@ -43,7 +47,7 @@ final class Connection {
         self.mosquitto = mosquitto
         Events.setCallbacks(of: mosquitto)
         try configure()
-        try start(localAddress: localAddress)
+        try start()
     }
 
     deinit {
@@ -105,9 +109,9 @@ extension Connection {
             ) { _, _, _, _ in -1 })
     }
 
-    private func start(localAddress: String?) throws(MosquittoError) {
+    private func start() throws(MosquittoError) {
         try setSessionExpiry()
-        let (options, mosquitto) = (options, mosquitto)
+        let (options, mosquitto, localAddress) = (options, mosquitto, localAddress)
         var cause: Int32 = 0
         func connect() -> Int32 {
             errno = 0

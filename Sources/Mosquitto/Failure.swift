@@ -30,7 +30,8 @@ struct Failure {
         // with TLS 1.3, where the broker checks the client's certificate after the client is done.
         if code == .system, phase != .reaching, options.tls != nil {
             return MosquittoError(
-                operation: operation, code: .tls, message: "the TLS connection broke", hint: phase == .open ? nil : openHint)
+                operation: operation, code: .tls, message: "the TLS connection broke",
+                hint: phase == .open ? nil : openHint)
         }
         return MosquittoError(
             operation: operation, code: code, errno: code == .system ? errno : 0, message: message, hint: hint)
@@ -56,11 +57,12 @@ struct Failure {
         switch (code, phase) {
         case (.nameLookup, _): "check the host's name, and this machine's DNS"
         case (.timedOut, .reaching): "check the address, and the firewalls on the way"
-        case (.timedOut, _), (.connectionLost, .opening), (.protocolViolation, .opening):
+        case (.timedOut, .opening), (.connectionLost, .opening), (.protocolViolation, .opening), (.system, .opening):
             openHint
         case (.connectionLost, .open): "the broker stopped, or another client uses the same client id"
-        case (.system, _) where errno == ECONNREFUSED: "is the broker running, and the port right?"
-        case (.system, _) where errno == ENETUNREACH || errno == EHOSTUNREACH: "check the address and this machine's network"
+        case (.system, .reaching) where errno == ECONNREFUSED: "is the broker running, and the port right?"
+        case (.system, .reaching) where errno == ENETUNREACH || errno == EHOSTUNREACH:
+            "check the address, and this machine's network"
         case (.keepAlive, _): "check the network, and whether the broker hangs"
         case (.malformedUTF8, _):
             "a topic or property has characters that libmosquitto refuses; the message comes again until it is taken off the broker"

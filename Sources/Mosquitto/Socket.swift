@@ -15,7 +15,8 @@ struct Socket {
         var failure: Int32 = 0
         var size = socklen_t(MemoryLayout<Int32>.size)
         guard getsockopt(descriptor, SOL_SOCKET, SO_ERROR, &failure, &size) == 0 else { return .failed(errno: errno) }
-        return failure == 0 ? .reached : .failed(errno: failure)
+        // A connection can be reset only after it was made; whoever goes on using it will see.
+        return failure == 0 || failure == ECONNRESET ? .reached : .failed(errno: failure)
     }
 
     /// Waits until the socket takes bytes or is broken.

@@ -21,7 +21,8 @@ struct CopyLimit {
         for first in stride(from: 0, to: rows, by: 10_000) {
             buffer.removeAll()
             for row in first..<first + 10_000 {
-                buffer.appendPoint(series: 1, microseconds: 1_672_574_400_000_000 + Int64(row) * 1_000_000, value: Double(row))
+                buffer.appendPoint(
+                    series: 1, microseconds: 1_672_574_400_000_000 + Int64(row) * 1_000_000, value: Double(row))
             }
             try connection.copy("COPY point FROM STDIN (FORMAT binary)", from: buffer)
         }

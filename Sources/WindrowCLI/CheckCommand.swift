@@ -3,7 +3,8 @@ import Windrow
 
 struct CheckCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "check", abstract: "Check the configuration, the journals' folders and every server, one line each.",
+        commandName: "check",
+        abstract: "Check the configuration, the journals' folders and every server, one line each.",
         discussion: """
             Ends with 0 when all is well, 78 when the configuration or a server's set-up has to change, 69 when a server is not \
             reachable. It may run beside the daemon and does not touch its sessions.

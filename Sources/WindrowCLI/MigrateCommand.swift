@@ -20,7 +20,9 @@ struct MigrateCommand: ParsableCommand {
                     Swift.print("-- Domain \(domain.name)\nBEGIN;\n\(schema.upgrades.joined(separator: "\n"))\nCOMMIT;")
                 } else {
                     let applied = try Migration(domain).run()
-                    Swift.print("\(domain.name): schema \(schema.name) \(applied.isEmpty ? "was" : "is now") at version \(Schema.version)")
+                    Swift.print(
+                        "\(domain.name): schema \(schema.name) \(applied.isEmpty ? "was" : "is now") at version \(Schema.version)"
+                    )
                 }
             } catch let error as PostgresError {
                 printError("\(domain.name): \(error)")

@@ -25,7 +25,8 @@ struct RunCommand: AsyncParsableCommand {
             try await Daemon(configuration, migrates: !noMigrate).run()
         } catch let error as JournalError {
             printError("windrow: \(error)")
-            throw ExitCode.configuration
+            // A full or failing disk may be mended while a service manager tries again.
+            throw error.kind == .full || error.kind == .failed ? ExitCode.unavailable : ExitCode.configuration
         } catch let error as AdminServerError {
             printError("windrow: \(error)")
             throw ExitCode.configuration

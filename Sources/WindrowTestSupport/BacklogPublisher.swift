@@ -20,11 +20,15 @@ public struct BacklogPublisher {
                 connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
             }
         }
-        guard connected == 0 else { throw FixtureError("cannot connect to the broker: \(String(cString: strerror(errno)))") }
+        guard connected == 0 else {
+            throw FixtureError("cannot connect to the broker: \(String(cString: strerror(errno)))")
+        }
         // CONNECT: protocol level 5, clean start, keep-alive off, no properties, client id chosen by the broker.
         try send([0x10, 13, 0, 4] + Array("MQTT".utf8) + [5, 2, 0, 0, 0, 0, 0])
         let header = try receive(2)
-        guard header[0] == 0x20, try receive(Int(header[1]))[1] == 0 else { throw FixtureError("the broker refuses the connection") }
+        guard header[0] == 0x20, try receive(Int(header[1]))[1] == 0 else {
+            throw FixtureError("the broker refuses the connection")
+        }
     }
 
     /// Publishes `count` messages, made one by one.
@@ -75,7 +79,9 @@ public struct BacklogPublisher {
     private func send(_ bytes: [UInt8]) throws {
         var sent = 0
         while sent < bytes.count {
-            let count = bytes.withUnsafeBytes { Glibc.send(descriptor, $0.baseAddress! + sent, $0.count - sent, Int32(MSG_NOSIGNAL)) }
+            let count = bytes.withUnsafeBytes {
+                Glibc.send(descriptor, $0.baseAddress! + sent, $0.count - sent, Int32(MSG_NOSIGNAL))
+            }
             guard count > 0 else { throw FixtureError("the broker closed the connection") }
             sent += count
         }

@@ -33,7 +33,8 @@ public enum Command {
         let result = try run(program, arguments, input: input)
         guard result.status == 0 else {
             throw FixtureError(
-                "\(program) \(arguments.joined(separator: " ")): exit code \(result.status)\n\(result.output)\(result.errors)")
+                "\(program) \(arguments.joined(separator: " ")): exit code \(result.status)\n\(result.output)\(result.errors)"
+            )
         }
         return result.output
     }

@@ -14,9 +14,10 @@ public final class DaemonProcess {
     ///   - journal: the journal's folder; one of its own when not named.
     public init(domains: String, more: String = "", journal: String? = nil) throws {
         folder = try TemporaryFolder("windrow-daemon")
-        adminPort = UInt16(
-            try Command.require(Project.root + "/deploy/sandbox", ["free-port"])
-                .trimmingCharacters(in: .whitespacesAndNewlines)) ?? 0
+        adminPort =
+            UInt16(
+                try Command.require(Project.root + "/deploy/sandbox", ["free-port"])
+                    .trimmingCharacters(in: .whitespacesAndNewlines)) ?? 0
         let text = """
             http:
               admin: 127.0.0.1:\(adminPort)
@@ -93,7 +94,8 @@ public final class DaemonProcess {
     /// Asks the admin server; status 0 when it does not answer.
     public func get(_ path: String) throws -> (status: Int, body: String) {
         let result = try Command.run(
-            "curl", ["--silent", "--max-time", "5", "--write-out", "\n%{http_code}", "http://127.0.0.1:\(adminPort)\(path)"])
+            "curl",
+            ["--silent", "--max-time", "5", "--write-out", "\n%{http_code}", "http://127.0.0.1:\(adminPort)\(path)"])
         let lines = result.output.split(separator: "\n", omittingEmptySubsequences: false)
         return (Int(lines.last ?? "") ?? 0, lines.dropLast().joined(separator: "\n"))
     }
@@ -103,14 +105,18 @@ public final class DaemonProcess {
         for line in try get("/metrics").body.split(separator: "\n") where !line.hasPrefix("#") {
             guard let space = line.lastIndex(of: " ") else { continue }
             let name = line[..<space]
-            if name == sample || name.prefix(while: { $0 != "{" }) == sample { return Double(line[line.index(after: space)...]) }
+            if name == sample || name.prefix(while: { $0 != "{" }) == sample {
+                return Double(line[line.index(after: space)...])
+            }
         }
         return nil
     }
 
     /// Resident memory in bytes, of the process as the kernel sees it.
     public var residentMemory: Int {
-        guard let processID, let text = try? String(contentsOfFile: "/proc/\(processID)/statm", encoding: .utf8) else { return 0 }
+        guard let processID, let text = try? String(contentsOfFile: "/proc/\(processID)/statm", encoding: .utf8) else {
+            return 0
+        }
         let fields = text.split(separator: " ")
         return fields.count > 1 ? (Int(fields[1]) ?? 0) * Int(sysconf(Int32(_SC_PAGESIZE))) : 0
     }

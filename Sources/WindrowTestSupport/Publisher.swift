@@ -12,7 +12,9 @@ public struct Publisher: Sendable {
     public func publish(
         _ payload: Data, on topic: String, qos: Int = 1, retain: Bool = false, userProperties: [(String, String)] = []
     ) throws {
-        var arguments = ["-h", "127.0.0.1", "-p", "\(port)", "-V", "5", "-q", "\(qos)", "-t", topic, "-s"]
+        var arguments = [
+            "-h", "127.0.0.1", "-p", "\(port)", "-V", "5", "-q", "\(qos)", "-t", topic, payload.isEmpty ? "-n" : "-s",
+        ]
         if retain { arguments.append("-r") }
         for (name, value) in userProperties { arguments += ["-D", "publish", "user-property", name, value] }
         try Command.require("mosquitto_pub", arguments, input: payload)

@@ -6,7 +6,8 @@ public final class TemporaryFolder: Sendable {
 
     /// - Parameter name: the beginning of the folder's name.
     public init(_ name: String = "windrow-test") throws {
-        path = FileManager.default.temporaryDirectory.appendingPathComponent("\(name).\(UUID().uuidString.prefix(8))").path
+        path =
+            FileManager.default.temporaryDirectory.appendingPathComponent("\(name).\(UUID().uuidString.prefix(8))").path
         try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
     }
 

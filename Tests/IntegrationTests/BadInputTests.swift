@@ -33,7 +33,8 @@ import WindrowTestSupport
             (
                 "\(root)/1/t",
                 Data(
-                    #"{"data": [], "overwrite": "replace_window", "window": {"start": "2020-01-01T00:00:00Z", "end": "2022-01-01T00:00:00Z"}}"#.utf8),
+                    #"{"data": [], "overwrite": "replace_window", "window": {"start": "2020-01-01T00:00:00Z", "end": "2022-01-01T00:00:00Z"}}"#
+                        .utf8),
                 "window_too_long"
             ),
         ]
@@ -73,7 +74,8 @@ import WindrowTestSupport
     func unknownNodes() throws {
         let station = try Station(domain: "    unknown_nodes: reject")
         try station.daemon.startAndWait()
-        try Connection(station.database, applicationName: "windrow tests").script("INSERT INTO windrow.node (id) VALUES (1)")
+        try Connection(station.database, applicationName: "windrow tests").script(
+            "INSERT INTO windrow.node (id) VALUES (1)")
         let payload = #"[{"v": 1.5, "ts": "2023-01-01T12:00:00Z"}, {"v": 2, "ts": "2023-01-01T12:00:01Z"}]"#
         try station.publisher.publish(payload, on: "\(station.root)/2/t")
         try station.publisher.publish(payload, on: "\(station.root)/1/t")
@@ -82,7 +84,10 @@ import WindrowTestSupport
         #expect(letters.map(\.reason) == ["unknown_node"])
         #expect(letters.map(\.topic) == ["nodes/2/t"])
         let kept = try #require(letters.first.map { String(decoding: $0.payload, as: UTF8.self) })
-        #expect(kept == #"{"data":[{"v":1.5,"ts":"2023-01-01T12:00:00Z"},{"v":2.0,"ts":"2023-01-01T12:00:01Z"}],"overwrite":"insert"}"#)
+        #expect(
+            kept
+                == #"{"data":[{"v":1.5,"ts":"2023-01-01T12:00:00Z"},{"v":2.0,"ts":"2023-01-01T12:00:01Z"}],"overwrite":"insert"}"#
+        )
         try station.checkAccounting()
     }
 }

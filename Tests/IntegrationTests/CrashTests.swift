@@ -50,7 +50,7 @@ struct Gateways {
 func stamp(_ second: Int) -> String {
     let (minutes, seconds) = (second / 60, second % 60)
     func two(_ number: Int) -> Substring { String(100 + number).dropFirst() }
-    return "2023-01-\(two(1 + minutes / 60 / 24))T\(two(minutes / 60 % 24)):\(two(minutes % 60)):\(two(seconds))Z"
+    return "2023-01-01T\(two(12 + minutes / 60)):\(two(minutes % 60)):\(two(seconds))Z"
 }
 
 @Suite(.serialized) struct CrashTests {
@@ -150,7 +150,9 @@ func stamp(_ second: Int) -> String {
         let sandbox = try Sandbox()
         let station = try Station(sandbox: sandbox, domain: "    lanes: 4")
         try station.daemon.startAndWait()
-        for tag in 0..<8 { try station.publisher.publish(#"{"v": 1, "ts": "\#(stamp(0))"}"#, on: "\(station.root)/1/t\(tag)") }
+        for tag in 0..<8 {
+            try station.publisher.publish(#"{"v": 1, "ts": "\#(stamp(0))"}"#, on: "\(station.root)/1/t\(tag)")
+        }
         try waitUntil("the first points are stored") { try station.count() == 8 }
         try sandbox.stop(.postgres)
         for tag in 0..<8 {

@@ -10,9 +10,11 @@ import WindrowTestSupport
         try station.daemon.startAndWait()
         try station.publisher.publish(#"{"v": 12.3, "ts": "2023-01-01T12:00:00Z"}"#, on: "\(station.root)/1/t")
         try station.publisher.publish(
-            #"[{"v": 1, "ts": "2023-01-01T12:00:01Z"}, {"v": 2, "ts": "2023-01-01T13:00:02+01:00"}]"#, on: "\(station.root)/1/t")
+            #"[{"v": 1, "ts": "2023-01-01T12:00:01Z"}, {"v": 2, "ts": "2023-01-01T13:00:02+01:00"}]"#,
+            on: "\(station.root)/1/t")
         try station.publisher.publish(
-            #"{"data": [{"v": 9, "ts": "2023-01-01T12:00:00Z"}], "overwrite": "update_window"}"#, on: "\(station.root)/1/t")
+            #"{"data": [{"v": 9, "ts": "2023-01-01T12:00:00Z"}], "overwrite": "update_window"}"#,
+            on: "\(station.root)/1/t")
         try station.waitUntilStored([time(0): 9, time(1): 1, time(2): 2])
 
         let before = Date()
@@ -20,11 +22,15 @@ import WindrowTestSupport
         try waitUntil("the bare number is stored") { try station.stored(tag: "bare").count == 1 }
         let (stamp, value) = try #require(try station.stored(tag: "bare").first)
         #expect(value == 21.5)
-        #expect(Double(stamp) / 1e6 >= before.timeIntervalSince1970 - 1 && Double(stamp) / 1e6 <= Date().timeIntervalSince1970)
+        #expect(
+            Double(stamp) / 1e6 >= before.timeIntervalSince1970 - 1
+                && Double(stamp) / 1e6 <= Date().timeIntervalSince1970)
         #expect(try station.daemon.stop() == 0)
     }
 
-    @Test("insert keeps what is stored, update overwrites it, replace deletes the window: stated by envelope, property or configuration")
+    @Test(
+        "insert keeps what is stored, update overwrites it, replace deletes the window: stated by envelope, property or configuration"
+    )
     func modes() throws {
         let station = try Station()
         try station.daemon.startAndWait()
@@ -56,7 +62,8 @@ import WindrowTestSupport
         func publish(_ second: Int64, _ value: Double, mode: String? = nil) throws {
             let property = mode.map { [("overwrite", $0)] } ?? []
             try station.publisher.publish(
-                #"{"v": \#(value), "ts": "2023-01-01T12:00:\#(String(100 + second).dropFirst())Z"}"#, on: topic, userProperties: property)
+                #"{"v": \#(value), "ts": "2023-01-01T12:00:\#(String(100 + second).dropFirst())Z"}"#, on: topic,
+                userProperties: property)
         }
         for second in Int64(0)..<30 { try publish(second, 1, mode: "insert") }
         try publish(2, 5)
@@ -78,7 +85,8 @@ import WindrowTestSupport
         try station.daemon.startAndWait()
         let uuid = "12345678-1234-1234-1234-1234567890AB"
         try station.publisher.publish(#"{"v": 1, "ts": "2023-01-01T12:00:00Z"}"#, on: "\(station.root)/\(uuid)/t")
-        try station.publisher.publish(#"{"v": 2, "ts": "2023-01-01T12:00:01Z"}"#, on: "\(station.root)/\(uuid.lowercased())/t")
+        try station.publisher.publish(
+            #"{"v": 2, "ts": "2023-01-01T12:00:01Z"}"#, on: "\(station.root)/\(uuid.lowercased())/t")
         try station.waitUntilStored([time(0): 1, time(1): 2])
     }
 
@@ -86,7 +94,8 @@ import WindrowTestSupport
     func retained() throws {
         let station = try Station()
         try station.publisher.publish("5", on: "\(station.root)/1/t", retain: true)
-        try station.publisher.publish(#"{"v": 6, "ts": "2023-01-01T12:00:00Z"}"#, on: "\(station.root)/1/u", retain: true)
+        try station.publisher.publish(
+            #"{"v": 6, "ts": "2023-01-01T12:00:00Z"}"#, on: "\(station.root)/1/u", retain: true)
         defer {
             for tag in ["t", "u"] { try? station.publisher.publish("", on: "\(station.root)/1/\(tag)", retain: true) }
         }
@@ -102,7 +111,8 @@ import WindrowTestSupport
         try station.daemon.startAndWait()
         #expect(try station.daemon.stop() == 0)
         for second in 0..<5 {
-            try station.publisher.publish(#"{"v": \#(second), "ts": "2023-01-01T12:00:0\#(second)Z"}"#, on: "\(station.root)/1/t")
+            try station.publisher.publish(
+                #"{"v": \#(second), "ts": "2023-01-01T12:00:0\#(second)Z"}"#, on: "\(station.root)/1/t")
         }
         try station.daemon.startAndWait()
         try station.waitUntilStored(Dictionary(uniqueKeysWithValues: (Int64(0)..<5).map { (time($0), Double($0)) }))

@@ -60,7 +60,8 @@ private func windrow(_ arguments: String...) throws -> Command.Result {
         try station.daemon.startAndWait()
         let second = try DaemonProcess(
             domains: String(
-                try String(contentsOfFile: station.daemon.configuration, encoding: .utf8).split(separator: "domains:\n")[1]),
+                try String(contentsOfFile: station.daemon.configuration, encoding: .utf8).split(
+                    separator: "domains:\n")[1]),
             journal: station.daemon.path + "/journal")
         try second.start()
         #expect(try second.waitForExit() == 78)
@@ -79,6 +80,8 @@ private func windrow(_ arguments: String...) throws -> Command.Result {
         let result = try windrow("run", "--config", other)
         #expect(result.status == 78)
         #expect(result.errors.contains("http.admin: cannot listen on 127.0.0.1:\(station.daemon.adminPort)"))
+        // It must not have connected: with the same client id it would have taken over the session.
+        #expect(!result.errors.contains("connected"))
     }
 
     @Test("a wrong configuration ends with 78, file, line and what was expected; wrong usage with 64")
@@ -114,7 +117,9 @@ private func windrow(_ arguments: String...) throws -> Command.Result {
         try station.daemon.startAndWait()
         // A server that hangs holds a graceful stop up.
         let postmaster = try #require(sandbox.postgresPID)
-        let backends = try Command.require("pgrep", ["-P", "\(postmaster)"]).split(separator: "\n").compactMap { Int32($0) }
+        let backends = try Command.require("pgrep", ["-P", "\(postmaster)"]).split(separator: "\n").compactMap {
+            Int32($0)
+        }
         for process in backends + [postmaster] { kill(process, SIGSTOP) }
         try station.publisher.publish(#"{"v": 1, "ts": "\#(stamp(0))"}"#, on: "\(station.root)/1/t")
         try waitUntil("the message is accepted") { try station.daemon.metric("windrow_records_total") == 1 }
@@ -166,7 +171,8 @@ private func windrow(_ arguments: String...) throws -> Command.Result {
         #expect(printed.status == 0)
         let other = try Sandbox.shared.makeDatabase()
         try Command.require("psql", ["--dbname", other, "--set", "ON_ERROR_STOP=1"], input: Data(printed.output.utf8))
-        let columns = "SELECT table_name || column_name || data_type FROM information_schema.columns WHERE table_schema = 'windrow' ORDER BY 1"
+        let columns =
+            "SELECT table_name || column_name || data_type FROM information_schema.columns WHERE table_schema = 'windrow' ORDER BY 1"
         func shape(_ database: String) throws -> [String] {
             let rows = try Connection(database, applicationName: "windrow tests").execute(columns)
             return try (0..<rows.count).map { try rows.text($0, 0) }

@@ -54,12 +54,16 @@ struct Station {
     /// Fails unless every point that came in has been counted for what became of it.
     func checkAccounting() throws {
         func count(_ name: String) throws -> Int {
-            guard let value = try daemon.metric("windrow_points_\(name)") else { throw FixtureError("no metric \(name)") }
+            guard let value = try daemon.metric("windrow_points_\(name)") else {
+                throw FixtureError("no metric \(name)")
+            }
             return Int(value)
         }
         let came = try count("received_total") + count("replayed_total")
-        let went = try ["inserted_total", "updated_total", "kept_total", "superseded_total", "rejected_total", "pending"]
-            .reduce(0) { try $0 + count($1) }
+        let went = try [
+            "inserted_total", "updated_total", "kept_total", "superseded_total", "rejected_total", "pending",
+        ]
+        .reduce(0) { try $0 + count($1) }
         guard came == went else { throw FixtureError("\(came) points came in, \(went) are accounted for") }
     }
 
@@ -74,7 +78,8 @@ struct Station {
                 try stored(node: node, tag: tag) == expected
             }
         } catch {
-            throw FixtureError("\(error); stored: \(try stored(node: node, tag: tag)); log:\n\(daemon.log.suffix(3000))")
+            throw FixtureError(
+                "\(error); stored: \(try stored(node: node, tag: tag)); log:\n\(daemon.log.suffix(3000))")
         }
     }
 }

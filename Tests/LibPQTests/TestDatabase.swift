@@ -1,15 +1,11 @@
 import Foundation
 import LibPQ
+import WindrowTestSupport
 
 /// The private PostgreSQL that these tests run against: the one place that knows where it comes from.
 enum TestDatabase {
     /// `key=value` pairs, so that a test can override one by appending it.
-    static let conninfo: String = {
-        guard let found = ProcessInfo.processInfo.environment["WINDROW_TEST_POSTGRES"] else {
-            fatalError("set WINDROW_TEST_POSTGRES to the WINDROW_POSTGRES of a `deploy/sandbox up DIR`, see DIR/env")
-        }
-        return found
-    }()
+    static let conninfo = Sandbox.shared.conninfo()
 
     static func connect(
         _ overrides: String = "", statementTimeout: Duration = .seconds(60)
@@ -39,9 +35,4 @@ enum TestDatabase {
             usleep(20_000)
         }
     }
-}
-
-struct FixtureError: Error, CustomStringConvertible {
-    let description: String
-    init(_ description: String) { self.description = description }
 }

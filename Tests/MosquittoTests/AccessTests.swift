@@ -78,11 +78,13 @@ import Testing
             where: FileManager.default.fileExists(atPath:))
     }
 
-    @Test("the reason that a broker gives for a refusal is passed on", arguments: [
-        (0x86, ReasonCode.badUserNameOrPassword, "bad user name or password (reason 0x86)"),
-        (0x87, .notAuthorized, "not authorized (reason 0x87)"),
-        (0x85, .clientIDNotValid, "client identifier not valid (reason 0x85)"),
-    ])
+    @Test(
+        "the reason that a broker gives for a refusal is passed on",
+        arguments: [
+            (0x86, ReasonCode.badUserNameOrPassword, "bad user name or password (reason 0x86)"),
+            (0x87, .notAuthorized, "not authorized (reason 0x87)"),
+            (0x85, .clientIDNotValid, "client identifier not valid (reason 0x85)"),
+        ])
     func reasons(code: UInt8, reason: ReasonCode, text: String) throws {
         let broker = ScriptedBroker()
         let station = try Station(.init(clientID: "c", host: "127.0.0.1", port: broker.port))

@@ -81,7 +81,8 @@ import Testing
         station.client.disconnect()
     }
 
-    @Test("no packet leaves while messages are read, a ping falls due and subscriptions are made; then all do, in order")
+    @Test(
+        "no packet leaves while messages are read, a ping falls due and subscriptions are made; then all do, in order")
     func onlyWriteSends() throws {
         let broker = ScriptedBroker()
         let station = try Station(

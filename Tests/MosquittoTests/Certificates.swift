@@ -11,7 +11,8 @@ struct Certificates {
         try issue("elsewhere", to: "DNS:elsewhere.example")
         try issue("client", to: "DNS:client")
         try Command(
-            "openssl", "pkey", "-in", file("client.key"), "-aes128", "-passout", "pass:secret", "-out", file("locked.key")
+            "openssl", "pkey", "-in", file("client.key"), "-aes128", "-passout", "pass:secret", "-out",
+            file("locked.key")
         ).run()
         // A broker that gave up root's rights must read them.
         try Command("sh", "-c", "chmod 0644 '\(folder.path)'/*").run()

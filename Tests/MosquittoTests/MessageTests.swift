@@ -52,7 +52,8 @@ import Testing
         let station = try Station(broker.options(), topic)
         try station.connect()
         var numbers = SystemRandomNumberGenerator()
-        let large = String((0..<1 << 20).map { _ in Character(Unicode.Scalar(UInt8.random(in: 32...126, using: &numbers))) })
+        let large = String(
+            (0..<1 << 20).map { _ in Character(Unicode.Scalar(UInt8.random(in: 32...126, using: &numbers))) })
         try broker.publish(topic, "-f", try folder.write("large", large))
         try broker.publish(topic, "-n")
         try station.run { $0.messages.count >= 2 }
@@ -68,14 +69,19 @@ import Testing
         let prefix = unique("message")
         let station = try Station(broker.options(), "\(prefix)/#")
         try station.connect()
-        let topics = ["\(prefix)/temp", "\(prefix)//", "\(prefix)/Außen 温度 🌡", "\(prefix)/" + String(repeating: "x", count: 60_000)]
+        let topics = [
+            "\(prefix)/temp", "\(prefix)//", "\(prefix)/Außen 温度 🌡",
+            "\(prefix)/" + String(repeating: "x", count: 60_000),
+        ]
         for topic in topics { try broker.publish(topic, "-m", "1") }
         try station.run { $0.messages.count >= topics.count }
         #expect(station.notes.messages.map(\.topic) == topics)
         station.client.disconnect()
     }
 
-    @Test("what is published at QoS 2 arrives at QoS 1, at QoS 0 without acknowledgement", arguments: [(0, 0), (1, 1), (2, 1)])
+    @Test(
+        "what is published at QoS 2 arrives at QoS 1, at QoS 0 without acknowledgement",
+        arguments: [(0, 0), (1, 1), (2, 1)])
     func qualities(published: Int, received: UInt8) throws {
         let broker = try Broker()
         defer { broker.stop() }

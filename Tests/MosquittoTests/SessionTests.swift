@@ -30,7 +30,8 @@ import Testing
         let broker = ScriptedBroker()
         let station = try Station(
             .init(
-                clientID: "id", host: "127.0.0.1", port: broker.port, username: "me", password: "pw", keepAliveSeconds: 258,
+                clientID: "id", host: "127.0.0.1", port: broker.port, username: "me", password: "pw",
+                keepAliveSeconds: 258,
                 sessionExpirySeconds: 0x0102_0304, receiveMaximum: 0x0506))
         for _ in 1...2 {
             try station.client.connect()
@@ -119,11 +120,13 @@ import Testing
         second.client.disconnect()
     }
 
-    @Test("the reason that a broker gives for ending the connection is passed on", arguments: [
-        (0x8E, ReasonCode.sessionTakenOver, "session taken over (reason 0x8E)"),
-        (0x8B, .serverShuttingDown, "server shutting down (reason 0x8B)"),
-        (0x9B, ReasonCode(rawValue: 0x9B), "qos not supported (reason 0x9B)"),
-    ])
+    @Test(
+        "the reason that a broker gives for ending the connection is passed on",
+        arguments: [
+            (0x8E, ReasonCode.sessionTakenOver, "session taken over (reason 0x8E)"),
+            (0x8B, .serverShuttingDown, "server shutting down (reason 0x8B)"),
+            (0x9B, ReasonCode(rawValue: 0x9B), "qos not supported (reason 0x9B)"),
+        ])
     func brokerDisconnects(code: UInt8, reason: ReasonCode, text: String) throws {
         let broker = ScriptedBroker()
         let station = try Station(.init(clientID: "c", host: "127.0.0.1", port: broker.port))

@@ -18,6 +18,8 @@ public struct AdminServerError: Error, Sendable, CustomStringConvertible {
 struct AdminServer: Service {
     let address: Configuration.ListenAddress
     let status: DaemonStatus
+    /// Called once the address is taken.
+    let didStart: @Sendable () -> Void
 
     func run() async throws {
         var log = Logger(label: "windrow.admin")
@@ -27,7 +29,7 @@ struct AdminServer: Service {
             router: router(),
             configuration: ApplicationConfiguration(
                 address: .hostname(address.host, port: Int(address.port)), serverName: "windrow"),
-            logger: log)
+            onServerRunning: { _ in didStart() }, logger: log)
         do {
             try await application.run()
         } catch let error as IOError {
@@ -39,7 +41,8 @@ struct AdminServer: Service {
         let router = Router()
         router.get("/healthz") { _, _ in
             let stuck = status.liveness.stuck
-            return Self.text(stuck.isEmpty ? .ok : .serviceUnavailable, stuck.isEmpty ? ["alive"] : stuck.map { "stuck: \($0)" })
+            return Self.text(
+                stuck.isEmpty ? .ok : .serviceUnavailable, stuck.isEmpty ? ["alive"] : stuck.map { "stuck: \($0)" })
         }
         router.get("/readyz") { _, _ in
             let failures = status.failures

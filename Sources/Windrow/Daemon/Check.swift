@@ -20,7 +20,9 @@ public struct Check {
         public var message: String
 
         /// As `windrow check` prints it.
-        public var line: String { "\(verdict.rawValue)\(verdict.rawValue.count < 4 ? "  " : "")  \(subject): \(message)" }
+        public var line: String {
+            "\(verdict.rawValue)\(verdict.rawValue.count < 4 ? "  " : "")  \(subject): \(message)"
+        }
     }
 
     private let configuration: Configuration
@@ -50,10 +52,13 @@ public struct Check {
             let why = String(cString: strerror(errno))
             return Finding(
                 verdict: .wrong, subject: subject,
-                message: "\(existing) is not writable for this user: \(why); change its owner, or set journal.directory")
+                message: "\(existing) is not writable for this user: \(why); change its owner, or set journal.directory"
+            )
         }
         var disk = statvfs()
-        guard statvfs(existing, &disk) == 0 else { return Finding(verdict: .good, subject: subject, message: "writable") }
+        guard statvfs(existing, &disk) == 0 else {
+            return Finding(verdict: .good, subject: subject, message: "writable")
+        }
         let free = Int64(disk.f_bavail) * Int64(disk.f_frsize)
         if free < configuration.journal.maxSize {
             return Finding(
@@ -92,11 +97,13 @@ public struct Check {
             return Finding(verdict: .wrong, subject: subject, message: error.description)
         }
         if installed < Schema.version {
-            let canCreate = try connection.execute("SELECT has_database_privilege(current_database(), 'CREATE')").bool(0, 0)
+            let canCreate = try connection.execute("SELECT has_database_privilege(current_database(), 'CREATE')").bool(
+                0, 0)
             if canCreate || installed > 0 {
                 return Finding(
                     verdict: .good, subject: subject,
-                    message: installed == 0 ? "not there yet; `windrow run` or `windrow migrate` makes it" : "will be upgraded")
+                    message: installed == 0
+                        ? "not there yet; `windrow run` or `windrow migrate` makes it" : "will be upgraded")
             }
             return Finding(
                 verdict: .wrong, subject: subject,
@@ -104,7 +111,9 @@ public struct Check {
                     + "`windrow migrate --print` and have an administrator apply that")
         }
         let missing = try missingPrivileges(schema, domain, connection)
-        if missing.isEmpty { return Finding(verdict: .good, subject: subject, message: "version \(installed), all privileges") }
+        if missing.isEmpty {
+            return Finding(verdict: .good, subject: subject, message: "version \(installed), all privileges")
+        }
         return Finding(
             verdict: .wrong, subject: subject,
             message: "missing privileges: \(missing.joined(separator: ", ")); grant them, or make this user the owner")
@@ -115,7 +124,8 @@ public struct Check {
     ) throws(PostgresError) -> [String] {
         var needed = [
             ("point", "SELECT"), ("point", "INSERT"), ("point", "UPDATE"), ("point", "DELETE"), ("series", "SELECT"),
-            ("series", "INSERT"), ("node", "SELECT"), ("progress", "SELECT"), ("progress", "INSERT"), ("progress", "UPDATE"),
+            ("series", "INSERT"), ("node", "SELECT"), ("progress", "SELECT"), ("progress", "INSERT"),
+            ("progress", "UPDATE"),
             ("progress", "DELETE"),
         ]
         if domain.unknownNodes == .create { needed.append(("node", "INSERT")) }
@@ -150,7 +160,8 @@ private final class BrokerCheck: ClientHandler {
         do throws(MosquittoError) {
             guard let results = try subscribe() else {
                 return Check.Finding(
-                    verdict: .unreachable, subject: subject, message: "does not answer the subscription within \(Self.patience)")
+                    verdict: .unreachable, subject: subject,
+                    message: "does not answer the subscription within \(Self.patience)")
             }
             let refused = zip(broker.subscriptions, results).compactMap { subscription, result in
                 if case .refused(let reason) = result { "\(subscription.topic.filter) (\(reason))" } else { nil }
@@ -158,11 +169,14 @@ private final class BrokerCheck: ClientHandler {
             if refused.isEmpty {
                 return Check.Finding(
                     verdict: .good, subject: subject,
-                    message: "connected, subscribed to \(broker.subscriptions.map(\.topic.filter).joined(separator: " "))")
+                    message:
+                        "connected, subscribed to \(broker.subscriptions.map(\.topic.filter).joined(separator: " "))")
             }
             return Check.Finding(
                 verdict: .wrong, subject: subject,
-                message: "refuses the subscription to \(refused.joined(separator: ", ")); allow it in the broker's access list")
+                message:
+                    "refuses the subscription to \(refused.joined(separator: ", ")); allow it in the broker's access list"
+            )
         } catch {
             let isSetUp = error.code == .refused || error.code == .tls || error.code == .invalid
             return Check.Finding(verdict: isSetUp ? .wrong : .unreachable, subject: subject, message: error.description)

@@ -8,7 +8,7 @@ import ServiceLifecycle
 // dispatcher, the lanes, and the journal last. What a stage cannot pass on is in the journal.
 
 /// One domain: its journal, broker connections and lanes.
-public final class DomainPipeline: Service {
+final class DomainPipeline: Sendable {
     let name: String
     let metrics: DomainMetrics
     let health: DomainHealth
@@ -38,7 +38,7 @@ public final class DomainPipeline: Service {
         log[metadataKey: "domain"] = "\(domain.name)"
         let journal = try Journal(
             folder: settings.directory + "/" + domain.name, maxSize: Int(settings.maxSize),
-            maxDeadLetterBytes: Int(settings.maxDeadLetters), log: log)
+            maxDeadLetterBytes: Int(min(settings.maxDeadLetters, settings.maxSize / 4)), log: log)
         let metrics = DomainMetrics()
         let health = DomainHealth(
             expected: [(.postgres, "catalog")] + domain.brokers.map { (.broker, BrokerConnection.name(of: $0)) })
@@ -54,7 +54,8 @@ public final class DomainPipeline: Service {
                     interval: domain.flush.interval, maxPoints: domain.flush.maxPoints, database: database),
                 journal: journal, progress: progress, budget: budget, metrics: metrics, health: health, log: log)
         }
-        let acceptance = Acceptance(domain: domain.name, journal: journal, handoff: handoff, nodes: nodes, metrics: metrics)
+        let acceptance = Acceptance(
+            domain: domain.name, journal: journal, handoff: handoff, nodes: nodes, metrics: metrics)
         dispatcher = Dispatcher(
             domain: domain.name, database: database, migrates: migrates,
             catalog: Catalog(
@@ -65,7 +66,8 @@ public final class DomainPipeline: Service {
         brokers = try domain.brokers.enumerated().map { place, broker in
             try BrokerConnection(
                 domain: domain.name, broker: broker, makeDecoder: { rules.decoder(forBroker: place) },
-                acceptance: acceptance, journal: journal, metrics: metrics, health: health, liveness: liveness, log: log)
+                acceptance: acceptance, journal: journal, metrics: metrics, health: health, liveness: liveness, log: log
+            )
         }
         self.journal = journal
         self.metrics = metrics
@@ -76,7 +78,7 @@ public final class DomainPipeline: Service {
     }
 
     /// Runs until graceful shutdown.
-    public func run() async throws {
+    func run() async throws {
         async let accepting: Void = acceptance.run()
         async let dispatching: Void = dispatcher.run()
         async let writing: Void = Self.run(lanes) { await $0.run() }

@@ -33,7 +33,8 @@ public struct LogOutput: LogHandler {
 
     /// One line. journald stamps the time itself and reads the priority from `<n>` (sd-daemon(3)).
     static func line(
-        _ level: Logger.Level, _ message: Logger.Message, _ metadata: Logger.Metadata, at time: Timestamp, isJournald: Bool
+        _ level: Logger.Level, _ message: Logger.Message, _ metadata: Logger.Metadata, at time: Timestamp,
+        isJournald: Bool
     ) -> String {
         let domain = metadata["domain"].map { "\($0): " } ?? ""
         var line = isJournald ? "<\(level.journaldPriority)>" : "\(time.milliseconds) \(level.padded) "

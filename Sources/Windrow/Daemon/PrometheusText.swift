@@ -60,8 +60,12 @@ enum PrometheusText {
 
     private static var counters: [Metric] {
         [
-            Metric("windrow_messages_total", "counter", "MQTT messages acknowledged, rejected ones included.") { $0.counts.messages },
-            Metric("windrow_retained_skipped_total", "counter", "Retained messages without a timestamp, which are skipped.") {
+            Metric("windrow_messages_total", "counter", "MQTT messages acknowledged, rejected ones included.") {
+                $0.counts.messages
+            },
+            Metric(
+                "windrow_retained_skipped_total", "counter", "Retained messages without a timestamp, which are skipped."
+            ) {
                 $0.counts.retainedSkipped
             },
             Metric("windrow_records_total", "counter", "Records accepted: messages or requests.") { $0.counts.records },
@@ -72,23 +76,43 @@ enum PrometheusText {
             Metric("windrow_points_replayed_total", "counter", "Points read back that an earlier run had accepted.") {
                 $0.counts.replayed
             },
-            Metric("windrow_points_inserted_total", "counter", "Points stored where there was none.") { $0.counts.inserted },
-            Metric("windrow_points_updated_total", "counter", "Points stored over another value.") { $0.counts.updated },
-            Metric("windrow_points_kept_total", "counter", "Points not stored, because the stored one stays.") { $0.counts.kept },
-            Metric("windrow_points_superseded_total", "counter", "Points that a later one superseded before the flush.") {
+            Metric("windrow_points_inserted_total", "counter", "Points stored where there was none.") {
+                $0.counts.inserted
+            },
+            Metric("windrow_points_updated_total", "counter", "Points stored over another value.") {
+                $0.counts.updated
+            },
+            Metric("windrow_points_kept_total", "counter", "Points not stored, because the stored one stays.") {
+                $0.counts.kept
+            },
+            Metric("windrow_points_superseded_total", "counter", "Points that a later one superseded before the flush.")
+            {
                 $0.counts.superseded
             },
-            Metric("windrow_points_rejected_total", "counter", "Points in rejected messages and records.") { $0.counts.rejected },
-            Metric("windrow_points_pending", "gauge", "Points accepted and not yet in PostgreSQL.") { $0.counts.pending },
-            Metric("windrow_points_deleted_total", "counter", "Stored points that a replace window deleted.") { $0.counts.deleted },
-            Metric("windrow_points_copied_total", "counter", "Points stored by COPY, part of the inserted ones.") { $0.counts.copied },
+            Metric("windrow_points_rejected_total", "counter", "Points in rejected messages and records.") {
+                $0.counts.rejected
+            },
+            Metric("windrow_points_pending", "gauge", "Points accepted and not yet in PostgreSQL.") {
+                $0.counts.pending
+            },
+            Metric("windrow_points_deleted_total", "counter", "Stored points that a replace window deleted.") {
+                $0.counts.deleted
+            },
+            Metric("windrow_points_copied_total", "counter", "Points stored by COPY, part of the inserted ones.") {
+                $0.counts.copied
+            },
             Metric("windrow_flushes_total", "counter", "Flushes committed.") { $0.counts.flushes },
-            Metric("windrow_flushes_merged_whole_total", "counter", "Flushes in which COPY met another writer's point.") {
+            Metric("windrow_flushes_merged_whole_total", "counter", "Flushes in which COPY met another writer's point.")
+            {
                 $0.counts.flushesMergedWhole
             },
             Metric(seconds: "windrow_flush_seconds_total", "counter", "Time spent in flushes.") { $0.counts.flushTime },
-            Metric(seconds: "windrow_flush_seconds_max", "gauge", "The longest flush since the start.") { $0.counts.flushTimeMax },
-            Metric("windrow_memory_pending_bytes", "gauge", "Memory that pending points take.") { $0.pipeline.budget.used },
+            Metric(seconds: "windrow_flush_seconds_max", "gauge", "The longest flush since the start.") {
+                $0.counts.flushTimeMax
+            },
+            Metric("windrow_memory_pending_bytes", "gauge", "Memory that pending points take.") {
+                $0.pipeline.budget.used
+            },
             Metric("windrow_journal_bytes", "gauge", "Bytes in use in the journal, dead letters included.") {
                 $0.pipeline.journal.usedBytes
             },

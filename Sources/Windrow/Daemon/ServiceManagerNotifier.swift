@@ -38,7 +38,9 @@ private struct NotifySocket {
 
     /// nil when no service manager listens.
     init?() {
-        guard let path = getenv("NOTIFY_SOCKET").map({ String(cString: $0) }), path.hasPrefix("/") || path.hasPrefix("@") else {
+        guard let path = getenv("NOTIFY_SOCKET").map({ String(cString: $0) }),
+            path.hasPrefix("/") || path.hasPrefix("@")
+        else {
             return nil
         }
         self.path = path

@@ -10,7 +10,7 @@ enum StopSignals {
         for await signal in await UnixSignalsSequence(trapping: .sigterm, .sigint) {
             if isStopping {
                 log.warning("a second signal: ending at once; what is not written yet is in the journal")
-                exit(128 + signal.rawValue)
+                _exit(128 + signal.rawValue)
             }
             isStopping = true
             log.notice("stopping", metadata: ["signal": "\(signal)"])

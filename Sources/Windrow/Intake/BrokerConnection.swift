@@ -66,6 +66,14 @@ actor BrokerConnection {
     func run() {
         let intake = MessageIntake(
             filters: broker.subscriptions.map(\.topic.filter), decoder: makeDecoder(), log: log)
+        let client: Client
+        do {
+            client = try Client(Client.Options(broker), handler: intake)
+        } catch {
+            log.critical("this broker's settings can never work", metadata: ["broker": "\(name)", "error": "\(error)"])
+            health.set(.broker, name, .failing(error.description))
+            return
+        }
         var backoff = Backoff(first: .milliseconds(500), cap: .seconds(30))
         var reported = ""
         while !wake.isStopping {
@@ -74,7 +82,7 @@ actor BrokerConnection {
                 continue
             }
             do {
-                try serve(intake) {
+                try serve(client, intake) {
                     backoff.reset()
                     reported = ""
                 }
@@ -94,8 +102,7 @@ actor BrokerConnection {
     }
 
     /// One connection, from connect to its end. Throws when it broke or the journal refused a batch.
-    private func serve(_ intake: MessageIntake, subscribed: () -> Void) throws {
-        let client = try Client(Client.Options(broker), handler: intake)
+    private func serve(_ client: Client, _ intake: MessageIntake, subscribed: () -> Void) throws {
         intake.begin(client: client, journal: journal, session: name)
         defer { intake.end() }
         try client.connect()
@@ -113,7 +120,8 @@ actor BrokerConnection {
             if intake.state == .working, !isReady {
                 isReady = true
                 subscribed()
-                log.notice("subscribed", metadata: ["broker": "\(name)", "topics": "\(intake.filters.joined(separator: " "))"])
+                log.notice(
+                    "subscribed", metadata: ["broker": "\(name)", "topics": "\(intake.filters.joined(separator: " "))"])
             }
         }
         // Everything that was read is acknowledged: a clean end loses nothing.
@@ -155,6 +163,8 @@ actor BrokerConnection {
         log.error(
             "the journal is full; the broker keeps the messages until there is room",
             metadata: ["broker": "\(name)", "used": "\(journal.usedBytes)"])
+        health.set(.journal, "journal", .failing("full"))
         while !wake.isStopping, !journal.hasRoom { wake.wait(Self.tick) }
+        health.set(.journal, "journal", .working)
     }
 }

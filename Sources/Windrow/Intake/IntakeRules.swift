@@ -13,7 +13,8 @@ struct IntakeRules: Sendable {
             broker.subscriptions.map { subscription in
                 stream += 1
                 let rule = StreamRule(
-                    stream: stream, maxGap: subscription.maxGap.microseconds, maxSpan: subscription.maxSpan.microseconds)
+                    stream: stream, maxGap: subscription.maxGap.microseconds, maxSpan: subscription.maxSpan.microseconds
+                )
                 return MessageDecoder.Subscription(
                     template: subscription.topic, overwrite: subscription.overwrite, epoch: subscription.epoch,
                     stream: subscription.overwrite == .replaceWindow ? rule : nil)

@@ -86,7 +86,9 @@ final class MessageIntake: ClientHandler {
             let dropped = try subscriptions?.dropped() ?? []
             try subscribe()
             if !dropped.isEmpty {
-                log.notice("unsubscribing from topics that the configuration no longer has", metadata: ["topics": "\(dropped)"])
+                log.notice(
+                    "unsubscribing from topics that the configuration no longer has", metadata: ["topics": "\(dropped)"]
+                )
                 subscriptions?.requestedUnsubscribe(try client.unsubscribe(dropped))
             }
         } catch {
@@ -96,7 +98,9 @@ final class MessageIntake: ClientHandler {
 
     func subscribed(_ messageID: MessageID, results: [SubscriptionResult]) {
         for refusal in subscriptions?.answered(messageID, results) ?? [] {
-            log.error("the broker refuses a subscription", metadata: ["topic": "\(refusal.filter)", "reason": "\(refusal.reason)"])
+            log.error(
+                "the broker refuses a subscription",
+                metadata: ["topic": "\(refusal.filter)", "reason": "\(refusal.reason)"])
         }
         forgetDropped()
     }
@@ -117,12 +121,14 @@ final class MessageIntake: ClientHandler {
                 let topic = UnsafeRawBufferPointer(topic)
                 do throws(Rejection) {
                     let outcome = try decoder.decode(
-                        topic: topic, payload: payload, overwriteProperty: overwrite, isRetained: isRetained, receivedAt: now,
+                        topic: topic, payload: payload, overwriteProperty: overwrite, isRetained: isRetained,
+                        receivedAt: now,
                         into: &batch)
                     if case .skippedRetained = outcome { retainedSkipped += 1 }
                 } catch {
                     let letter = DeadLetter(
-                        receivedAt: now, topic: String(decoding: topic, as: UTF8.self), payload: payload, rejection: error)
+                        receivedAt: now, topic: String(decoding: topic, as: UTF8.self), payload: payload,
+                        rejection: error)
                     rejectionLog.rejected(letter, log)
                     deadLetters.append(letter)
                 }

@@ -40,6 +40,7 @@ struct SubscriptionState {
 
     mutating func requested(_ messageID: MessageID) {
         subscribe = messageID
+        refusedSince = nil
     }
 
     mutating func requestedUnsubscribe(_ messageID: MessageID) {

@@ -25,7 +25,7 @@ extension DeadLetter {
     private init(name: SeriesName?, payload: String, rejection: Rejection) {
         let topic = name.map { "nodes/\($0.node)/\($0.tag.name)" } ?? "unknown series"
         self = Array(payload.utf8).withUnsafeBytes {
-            DeadLetter(receivedAt: .now, topic: topic, payload: $0, rejection: rejection)
+            DeadLetter(receivedAt: .now, topic: topic, payload: $0, rejection: rejection, limit: .max)
         }
     }
 

@@ -12,13 +12,19 @@ public struct DeadLetter: Equatable, Sendable {
     public var reason: Rejection.Reason
     public var detail: String
 
-    public init(receivedAt: Timestamp, topic: String, payload: UnsafeRawBufferPointer, rejection: Rejection) {
+    /// - Parameter limit: bytes of the payload that are kept.
+    public init(
+        receivedAt: Timestamp, topic: String, payload: UnsafeRawBufferPointer, rejection: Rejection,
+        limit: Int = DeadLetter.maximumPayload
+    ) {
         self.receivedAt = receivedAt
         self.topic = topic
-        self.payload = Array(payload.prefix(Self.maximumPayload))
+        self.payload = Array(payload.prefix(limit))
         payloadSize = payload.count
         reason = rejection.reason
-        detail = rejection.pointer.map { $0.isEmpty ? rejection.detail : "\(rejection.detail) (at \($0))" } ?? rejection.detail
+        detail =
+            rejection.pointer.map { $0.isEmpty ? rejection.detail : "\(rejection.detail) (at \($0))" }
+            ?? rejection.detail
     }
 
     /// What keeping it costs, in bytes.

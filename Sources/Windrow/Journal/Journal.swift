@@ -14,7 +14,7 @@ final class Journal: Sendable {
     }
 
     /// Names this journal in the database's `progress` table.
-    let uuid: NodeUUID
+    var uuid: NodeUUID { name.withLock { $0 } }
     /// The last position that was given away before the journal was opened.
     let lastPositionAtOpen: JournalPosition
 
@@ -25,13 +25,22 @@ final class Journal: Sendable {
     private let maxSize: Int
     private let maxDeadLetterBytes: Int
     private let usage: Mutex<Usage>
+    private let name: Mutex<NodeUUID>
 
     private struct Usage {
         var bytes: Int
         var deadLetterBytes: Int
         var deadLettersDropped = 0
         var isFull = false
+        /// The disk was full: until then there is no use in trying.
+        var blockedUntil: ContinuousClock.Instant?
     }
+
+    /// The write-ahead log is checkpointed at 4 MiB (SQLite's default of 1000 pages), and one batch more may be in it.
+    private static let ballastSize = 16 << 20
+
+    /// How long a full disk is left alone.
+    private static let diskFullPause = Duration.seconds(5)
 
     /// The share of `maxSize` that a full journal must lose before it takes batches again.
     private static let hysteresis = 0.1
@@ -50,8 +59,8 @@ final class Journal: Sendable {
                 hint: "make the folder in journal.directory writable for the user that runs windrow")
         }
         lock = try JournalLock(folder: folder)
-        ballast = JournalBallast(folder: folder)
-        let (pool, setAside) = try JournalFile.open(folder: folder)
+        ballast = JournalBallast(folder: folder, size: min(Self.ballastSize, maxSize / 8))
+        let (pool, setAside) = try Self.openFile(folder, ballast)
         if let setAside {
             log.error(
                 "the journal was damaged and is set aside; what it held and was not stored yet is only in that file",
@@ -73,9 +82,10 @@ final class Journal: Sendable {
             }
             guard let parsed = Array(uuid.utf8).withUnsafeBytes({ NodeUUID(utf8: $0) }) else {
                 throw JournalError(
-                    kind: .failed, operation: "open the journal", code: nil, message: "its UUID is not one: \"\(uuid)\"", hint: nil)
+                    kind: .failed, operation: "open the journal", code: nil,
+                    message: "its UUID is not one: \"\(uuid)\"", hint: nil)
             }
-            self.uuid = parsed
+            name = Mutex(parsed)
             lastPositionAtOpen = JournalPosition(last)
             usage = Mutex(Usage(bytes: bytes, deadLetterBytes: deadLetterBytes))
         } catch {
@@ -86,6 +96,11 @@ final class Journal: Sendable {
     /// Room for what intake may read next. Once full, the answer stays no until a tenth of `maxSize` is free again.
     var hasRoom: Bool {
         usage.withLock { usage in
+            if let until = usage.blockedUntil {
+                // Nothing more until the journal could be emptied again if the disk filled up once more.
+                guard .now >= until, ballast.restore() else { return false }
+                usage.blockedUntil = nil
+            }
             let highMark = maxSize - Self.reserve(maxSize)
             usage.isFull = usage.bytes > (usage.isFull ? highMark - Int(Double(maxSize) * Self.hysteresis) : highMark)
             return !usage.isFull
@@ -134,18 +149,32 @@ final class Journal: Sendable {
             }
             return positions
         } catch {
-            throw JournalError(error, operation: "append to the journal")
+            let error = JournalError(error, operation: "append to the journal")
+            if error.kind == .full { usage.withLock { $0.blockedUntil = .now + Self.diskFullPause } }
+            throw error
         }
     }
 
     /// Stores dead letters found after acceptance. `origin` names the place in the journal that each comes from: one that is
     /// there already, because a crash made the daemon read that place twice, is not stored again.
+    ///
+    /// Their points were acknowledged, so these letters do not make room for others: when there is no room, it throws `full`.
     func append(deadLetters: [(letter: DeadLetter, origin: String)]) throws(JournalError) {
+        do {
+            try store(deadLetters)
+        } catch  where error.kind == .full {
+            ballast.drop()
+            try store(deadLetters)
+        }
+    }
+
+    private func store(_ deadLetters: [(letter: DeadLetter, origin: String)]) throws(JournalError) {
         do {
             let room = maxDeadLetterBytes
             let kept = usage.withLock { $0.deadLetterBytes }
             let after = try pool.write { db in
-                try Self.store(deadLetters.map(\.letter), origins: deadLetters.map(\.origin), db, keptBytes: kept, maxBytes: room)
+                try Self.store(
+                    deadLetters.map(\.letter), origins: deadLetters.map(\.origin), db, keptBytes: kept, maxBytes: room)
             }
             usage.withLock {
                 $0.deadLetterBytes = after.bytes
@@ -176,7 +205,8 @@ final class Journal: Sendable {
                             do throws(RecordBatch.DecodingError) {
                                 stored.append(StoredBatch(position: position, batch: try RecordBatch(encoded: bytes)))
                             } catch {
-                                damaged.append((Self.deadLetter(damaged: bytes, at: position, why: error), "\(position.number)"))
+                                damaged.append(
+                                    (Self.deadLetter(damaged: bytes, at: position, why: error), "\(position.number)"))
                                 stored.append(StoredBatch(position: position, batch: RecordBatch()))
                             }
                         }
@@ -187,7 +217,9 @@ final class Journal: Sendable {
             throw JournalError(error, operation: "read the journal")
         }
         if !damaged.isEmpty {
-            log.error("the journal has damaged batches; they are kept as dead letters", metadata: ["batches": "\(damaged.count)"])
+            log.error(
+                "the journal has damaged batches; they are kept as dead letters",
+                metadata: ["batches": "\(damaged.count)"])
             try append(deadLetters: damaged)
         }
         return stored
@@ -196,15 +228,16 @@ final class Journal: Sendable {
     /// Deletes the batches up to a position: all of them are in PostgreSQL.
     ///
     /// Works on a full disk too, or a journal that has filled it could never be emptied: deleting needs a little room in the
-    /// write-ahead log, which the ballast gives.
+    /// write-ahead log, and the ballast gives enough to move the log into the file and begin it anew.
     func trim(through position: JournalPosition) throws(JournalError) {
         do {
             try delete(through: position)
             ballast.restore()
-        } catch where error.kind == .full {
+        } catch  where error.kind == .full {
+            usage.withLock { $0.blockedUntil = .now + Self.diskFullPause }
             ballast.drop()
-            try delete(through: position)
             try checkpoint()
+            try delete(through: position)
         }
     }
 
@@ -220,7 +253,9 @@ final class Journal: Sendable {
     private func delete(through position: JournalPosition) throws(JournalError) {
         do {
             let used = try pool.writeWithoutTransaction { db in
-                try db.cachedStatement(sql: "DELETE FROM batch WHERE position <= ?").execute(arguments: [position.number])
+                try db.cachedStatement(sql: "DELETE FROM batch WHERE position <= ?").execute(arguments: [
+                    position.number
+                ])
                 // Gives the disk back what an outage took, a little at a time.
                 if try Int.fetchOne(db, sql: "PRAGMA freelist_count") ?? 0 > Self.freePagesKept {
                     try db.execute(sql: "PRAGMA incremental_vacuum(\(Self.freePagesKept))")
@@ -233,16 +268,27 @@ final class Journal: Sendable {
         }
     }
 
-    /// Points in batches after a position.
-    func pointCount(after position: JournalPosition) throws(JournalError) -> Int {
+    /// Batches after a position.
+    func batchCount(after position: JournalPosition) throws(JournalError) -> Int {
         do {
             return try pool.read { db in
-                try Int.fetchOne(
-                    db, sql: "SELECT coalesce(sum(points), 0) FROM batch WHERE position > ?", arguments: [position.number]) ?? 0
+                try Int.fetchOne(db, sql: "SELECT count(*) FROM batch WHERE position > ?", arguments: [position.number])
+                    ?? 0
             }
         } catch {
             throw JournalError(error, operation: "read the journal")
         }
+    }
+
+    /// Gives the journal a new UUID: no position that the database knows is one of this journal any more.
+    func rename() throws(JournalError) {
+        let fresh = UUID().uuidString.lowercased()
+        do {
+            try pool.write { try $0.execute(sql: "UPDATE journal SET uuid = ?", arguments: [fresh]) }
+        } catch {
+            throw JournalError(error, operation: "rename the journal")
+        }
+        if let uuid = Array(fresh.utf8).withUnsafeBytes({ NodeUUID(utf8: $0) }) { name.withLock { $0 = uuid } }
     }
 
     /// The newest dead letters, newest first.
@@ -299,6 +345,18 @@ final class Journal: Sendable {
         }
     }
 
+    /// Opening writes a little, and a disk that the journal has filled must not keep it from being emptied.
+    private static func openFile(
+        _ folder: String, _ ballast: JournalBallast
+    ) throws(JournalError) -> (pool: DatabasePool, setAside: (file: String, why: String)?) {
+        do {
+            return try JournalFile.open(folder: folder)
+        } catch  where error.kind == .full {
+            ballast.drop()
+            return try JournalFile.open(folder: folder)
+        }
+    }
+
     private static func usedBytes(_ db: Database) throws -> Int {
         let pages = try Int.fetchOne(db, sql: "PRAGMA page_count") ?? 0
         let free = try Int.fetchOne(db, sql: "PRAGMA freelist_count") ?? 0
@@ -319,17 +377,24 @@ final class Journal: Sendable {
                 """)
         for (place, letter) in letters.enumerated() {
             try insert.execute(arguments: [
-                letter.receivedAt.microseconds, letter.topic, letter.reason.rawValue, letter.detail, Data(letter.payload),
+                letter.receivedAt.microseconds, letter.topic, letter.reason.rawValue, letter.detail,
+                Data(letter.payload),
                 letter.payloadSize, letter.byteCount, origins?[place],
             ])
             if db.changesCount > 0 { bytes += letter.byteCount }
         }
-        let oldest = try db.cachedStatement(sql: "SELECT id, bytes FROM dead_letter ORDER BY id LIMIT 1")
+        let oldest = try db.cachedStatement(
+            sql: "SELECT id, bytes FROM dead_letter WHERE origin IS NULL ORDER BY id LIMIT 1")
         let drop = try db.cachedStatement(sql: "DELETE FROM dead_letter WHERE id = ?")
         while bytes > maxBytes, let row = try Row.fetchOne(oldest) {
             try drop.execute(arguments: [row[0] as Int64])
             bytes -= row[1] as Int
             dropped += 1
+        }
+        if bytes > maxBytes, origins != nil {
+            throw JournalError(
+                kind: .full, operation: "keep a dead letter", code: nil, message: "journal.max_dead_letters is reached",
+                hint: "raise journal.max_dead_letters: these letters hold points that were acknowledged")
         }
         return (bytes, dropped)
     }
@@ -339,7 +404,7 @@ final class Journal: Sendable {
     ) -> DeadLetter {
         DeadLetter(
             receivedAt: .now, topic: "journal position \(position.number)", payload: bytes,
-            rejection: Rejection(.journalDamaged, "the batch cannot be read: \(why)"))
+            rejection: Rejection(.journalDamaged, "the batch cannot be read: \(why)"), limit: .max)
     }
 }
 

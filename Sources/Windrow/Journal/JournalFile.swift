@@ -20,7 +20,9 @@ enum JournalFile {
 
     /// Opens the folder's journal, or makes one. A damaged file is renamed, never deleted, and a new journal begins.
     /// - Returns: the pool, and the name under which a damaged file was set aside.
-    static func open(folder: String) throws(JournalError) -> (pool: DatabasePool, setAside: (file: String, why: String)?) {
+    static func open(folder: String) throws(JournalError) -> (
+        pool: DatabasePool, setAside: (file: String, why: String)?
+    ) {
         let path = folder + "/" + name
         do {
             return (try openSound(path), nil)
@@ -58,7 +60,7 @@ enum JournalFile {
             if db.configuration.readonly { return }
             // Takes effect only before the first table is made.
             try db.execute(sql: "PRAGMA auto_vacuum = INCREMENTAL")
-            try db.execute(sql: "PRAGMA journal_size_limit = 67108864")
+            try db.execute(sql: "PRAGMA journal_size_limit = 8388608")
             // Debian's SQLite overwrites what is deleted, which would write every batch twice.
             try db.execute(sql: "PRAGMA secure_delete = OFF")
         }

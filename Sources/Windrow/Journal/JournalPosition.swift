@@ -10,7 +10,4 @@ public struct JournalPosition: Hashable, Comparable, Sendable {
     public static let start = JournalPosition(0)
 
     public static func < (a: JournalPosition, b: JournalPosition) -> Bool { a.number < b.number }
-
-    var next: JournalPosition { JournalPosition(number + 1) }
-    var previous: JournalPosition { JournalPosition(number - 1) }
 }

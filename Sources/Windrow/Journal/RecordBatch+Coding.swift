@@ -86,7 +86,9 @@ extension RecordBatch {
         for _ in 0..<editCount {
             let edit = try reader.edit(seriesCount: seriesCount, firstPoint: firstPoint, flag: Self.startsRecordFlag)
             firstPoint += Int(edit.pointCount)
-            guard firstPoint <= pointCount else { throw DecodingError(description: "an edit has points beyond the batch's") }
+            guard firstPoint <= pointCount else {
+                throw DecodingError(description: "an edit has points beyond the batch's")
+            }
             edits.append(edit)
         }
         guard firstPoint == pointCount else { throw DecodingError(description: "the batch has points of no edit") }
@@ -124,7 +126,9 @@ private struct Reader {
     var offset = 0
 
     mutating func take(_ count: Int) throws(RecordBatch.DecodingError) -> UnsafeRawBufferPointer {
-        guard count <= bytes.count - offset else { throw RecordBatch.DecodingError(description: "the batch is cut short") }
+        guard count <= bytes.count - offset else {
+            throw RecordBatch.DecodingError(description: "the batch is cut short")
+        }
         defer { offset += count }
         return UnsafeRawBufferPointer(rebasing: bytes[offset..<offset + count])
     }

@@ -44,7 +44,8 @@ public struct RecordBatch: Equatable, Sendable {
         normalisePoints(from: first)
         edits.append(
             Edit(
-                series: index(of: name), action: action, firstPoint: Int32(first), pointCount: Int32(points.count - first),
+                series: index(of: name), action: action, firstPoint: Int32(first),
+                pointCount: Int32(points.count - first),
                 startsRecord: startsRecord))
         if startsRecord { recordCount += 1 }
         startsRecord = false

@@ -23,6 +23,7 @@ actor Dispatcher {
     private let log: Logger
 
     private var catalog: Catalog
+    private var rejectionLog = RejectionLog()
     private var connection: Connection?
     /// The last batch given to the lanes.
     private var position = JournalPosition.start
@@ -36,10 +37,13 @@ actor Dispatcher {
     private static let readSize = 4 << 20
     /// Between two trims, each of which is a transaction of its own.
     private static let trimInterval = Duration.seconds(1)
+    /// Between two looks at a database from which nothing is wanted just now.
+    private static let probeInterval = Duration.seconds(5)
 
     init(
         domain: String, database: DatabaseAccess, migrates: Bool, catalog: Catalog, journal: Journal, handoff: Handoff,
-        lanes: [Lane], progress: Progress, budget: MemoryBudget, metrics: DomainMetrics, health: DomainHealth, log: Logger
+        lanes: [Lane], progress: Progress, budget: MemoryBudget, metrics: DomainMetrics, health: DomainHealth,
+        log: Logger
     ) {
         executor = ThreadExecutor(name: "dispatch \(domain)")
         self.database = database
@@ -66,12 +70,12 @@ actor Dispatcher {
     func run() {
         guard start() else { return }
         loop: while true {
-            switch handoff.next(after: position, timeout: trimmed < position ? Self.trimInterval : nil) {
+            switch handoff.next(after: position, timeout: trimmed < position ? Self.trimInterval : Self.probeInterval) {
             case .batches(let batches):
                 for stored in batches where !dispatch(stored) { break loop }
             case .readJournal:
                 guard readJournal() else { break loop }
-            case .nothing: break
+            case .nothing: probe()
             case .stopped: break loop
             }
             trim(every: Self.trimInterval)
@@ -97,7 +101,6 @@ actor Dispatcher {
 
     /// Readies the schema and finds where the lanes stand. False when stopped first.
     private func start() -> Bool {
-        let positions = LanePositions(schema: database.schema, journal: journal.uuid)
         let loaded = untilItSucceeds("prepare the database") {
             let connection = try connected()
             if migrates {
@@ -108,15 +111,25 @@ actor Dispatcher {
             } else {
                 try database.schema.check(connection)
             }
-            return try positions.load(lanes: lanes.count, connection)
+            let loaded = try LanePositions(schema: database.schema, journal: journal.uuid).load(
+                lanes: lanes.count, connection)
+            if loaded.allSatisfy({ $0 <= journal.lastPositionAtOpen }) { return loaded }
+            // Restored from a backup, say: its new positions would be taken for ones that are written already.
+            log.error(
+                "the journal is older than what was written from it; all that it holds is written again under a new name"
+            )
+            try journal.rename()
+            return try LanePositions(schema: database.schema, journal: journal.uuid).load(
+                lanes: lanes.count, connection)
         }
         guard let loaded else { return false }
         committedAtStart = loaded
         position = loaded.min() ?? .start
-        if position < handoff.last {
-            log.info(
-                "continuing with what the journal holds",
-                metadata: ["batches": "\(handoff.last.number - position.number)"])
+        do {
+            let waiting = try journal.batchCount(after: position)
+            if waiting > 0 { log.notice("continuing with what the journal holds", metadata: ["batches": "\(waiting)"]) }
+        } catch {
+            log.error("cannot count what the journal holds", metadata: ["error": "\(error)"])
         }
         progress.dispatched(through: position)
         return true
@@ -126,10 +139,12 @@ actor Dispatcher {
 
     private func readJournal() -> Bool {
         do {
+            // Before the read: what is accepted meanwhile is none of what the read did not find.
+            let last = handoff.last
             let stored = try journal.read(after: position, byteLimit: Self.readSize)
             if stored.isEmpty {
                 // What was there is committed and trimmed already.
-                position = handoff.last
+                position = last
                 progress.dispatched(through: position)
             }
             for batch in stored where !dispatch(batch) { return false }
@@ -147,26 +162,29 @@ actor Dispatcher {
         let found = untilItSucceeds("look up series") { try catalog.resolve(batch.series, connect: connected) }
         guard let resolved = found, let refused = refuseRecords(of: stored, resolved) else { return false }
 
-        var works = lanes.map { _ in
-            Lane.Work(position: stored.position, batch: batch, edits: [], pointCount: 0, cost: 0)
-        }
+        var works = lanes.map { _ in LaneWork(position: stored.position) }
         for (place, edit) in batch.edits.enumerated() {
             guard let series = resolved[Int(edit.series)], !refused.contains(place) else { continue }
             let lane = Int(series.number) % lanes.count
             if isReplay, stored.position <= committedAtStart[lane] { continue }
-            works[lane].edits.append((series, place))
-            works[lane].pointCount += Int(edit.pointCount)
-            works[lane].cost += MemoryLayout<Edit>.stride + Int(edit.pointCount) * MemoryLayout<Point>.stride
+            works[lane].append(edit, of: batch, to: series)
         }
         for (lane, work) in works.enumerated() where !work.edits.isEmpty {
-            guard budget.acquire(work.cost) else { return false }
-            if isReplay { metrics.replayed(points: work.pointCount) }
+            guard acquire(work.cost) else { return false }
+            if isReplay { metrics.replayed(points: work.points.count) }
             progress.willGive(stored.position, toLane: lane)
             lanes[lane].give(work)
         }
         position = stored.position
         progress.dispatched(through: position)
         return true
+    }
+
+    /// Waits for memory, and has the lanes flush if there is none: waiting for their interval would only waste time.
+    private func acquire(_ bytes: Int) -> Bool {
+        if budget.acquire(bytes, timeout: .zero) { return true }
+        for lane in lanes { lane.flushSoon() }
+        return budget.acquire(bytes)
     }
 
     /// Dead-letters the records that name a node which is unknown and must not be created.
@@ -181,9 +199,10 @@ actor Dispatcher {
             let node = batch.series[Int(batch.edits[unknown].series)].node
             let rejection = Rejection(.unknownNode, "node \(node) is unknown, and unknown_nodes is reject")
             for place in record {
+                let letter = DeadLetter(edit: place, of: batch, rejection: rejection)
+                rejectionLog.rejected(letter, log)
                 refused.insert(place)
-                letters.append(
-                    (DeadLetter(edit: place, of: batch, rejection: rejection), "\(stored.position.number)/\(place)"))
+                letters.append((letter, "\(stored.position.number)/\(place)"))
             }
             metrics.refused(
                 points: record.reduce(0) { $0 + Int(batch.edits[$1].pointCount) }, reason: .unknownNode,
@@ -195,6 +214,8 @@ actor Dispatcher {
                 return refused
             } catch {
                 log.error("cannot keep dead letters; it is tried again", metadata: ["error": "\(error)"])
+                // Room may come from what the lanes have committed meanwhile.
+                trim()
                 if !pause(.seconds(5)) { return nil }
             }
         }
@@ -211,16 +232,32 @@ actor Dispatcher {
                 reporter.succeeded()
                 return result
             } catch {
-                if connection?.isUsable != true { connection = nil }
+                // The next connection may find another server.
+                connection?.close()
+                connection = nil
                 reporter.failed(error, doing: operation)
                 if !pause(backoff.next()) { return nil }
             }
         }
     }
 
+    /// Keeps the health page true while nothing comes in, and the connection ready for when it does.
+    private func probe() {
+        do {
+            try connected().execute("SELECT 1")
+            reporter.succeeded()
+        } catch {
+            connection?.close()
+            connection = nil
+            reporter.failed(error, doing: "reach the database")
+        }
+    }
+
     private func connected() throws(PostgresError) -> Connection {
         if let connection, connection.isUsable { return connection }
         let fresh = try database.connect("catalog")
+        // Another server may number them otherwise.
+        catalog.forget()
         connection = fresh
         return fresh
     }

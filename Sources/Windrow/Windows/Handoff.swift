@@ -60,7 +60,8 @@ final class Handoff: Sendable {
             }
             if state.isStopping { return .stopped }
             if position < state.last { return .readJournal }
-            state.isLive = true
+            // A position past `last` was read from the journal before acceptance could offer it.
+            state.isLive = position == state.last
             return nil
         } ?? .nothing
     }
@@ -71,6 +72,4 @@ final class Handoff: Sendable {
     func stop() {
         state.withLock { $0.isStopping = true }
     }
-
-    var isStopping: Bool { state.withLock { $0.isStopping } }
 }

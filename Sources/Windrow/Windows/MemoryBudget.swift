@@ -13,13 +13,15 @@ final class MemoryBudget: Sendable {
     }
 
     /// Waits until `bytes` fit. A piece larger than the whole budget is let in when nothing else is there.
-    /// - Returns: false when stopped first; nothing is taken then.
-    func acquire(_ bytes: Int) -> Bool {
-        state.wait { [limit] state -> Bool? in
-            if state.isStopping { return false }
-            guard state.used == 0 || state.used + bytes <= limit else { return nil }
-            state.used += bytes
-            return true
+    /// - Parameter timeout: nil waits for ever.
+    /// - Returns: false when stopped or out of time; nothing is taken then.
+    func acquire(_ bytes: Int, timeout: Duration? = nil) -> Bool {
+        state.wait(timeout: timeout) { [limit] state -> Bool? in
+            if state.used == 0 || state.used + bytes <= limit {
+                state.used += bytes
+                return true
+            }
+            return state.isStopping ? false : nil
         } ?? false
     }
 

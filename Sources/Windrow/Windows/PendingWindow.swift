@@ -110,6 +110,15 @@ struct PendingWindow: Sendable {
 extension PendingWindow {
     /// The pending points inside a range, after `settle()`.
     func count(in range: TimeRange) -> Int {
-        points.count { range.contains($0.timestamp) }
+        let points = points
+        func firstIndex(where isPast: (Timestamp) -> Bool) -> Int {
+            var (low, high) = (0, points.count)
+            while low < high {
+                let middle = (low + high) / 2
+                if isPast(points[middle].timestamp) { high = middle } else { low = middle + 1 }
+            }
+            return low
+        }
+        return firstIndex { $0 > range.last } - firstIndex { $0 >= range.first }
     }
 }

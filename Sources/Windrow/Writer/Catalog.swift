@@ -16,7 +16,10 @@ struct Catalog {
         self.identities = identities
     }
 
-    var count: Int { known.count }
+    /// Looks everything up again when it is next needed.
+    mutating func forget() {
+        known.removeAll()
+    }
 
     /// The numbers of the series, in the order of the names; nil for one whose node is unknown and must not be created.
     /// - Parameter connect: called only when a name is not remembered.
@@ -102,7 +105,8 @@ struct Catalog {
         var resolved: [NodeName: NodeID] = [:]
         for id in try existingIDs(ids, connection) { resolved[.id(id)] = id }
         var found = try findUUIDs(uuids, connection)
-        if createsNodes, found.count < uuids.count {
+        // More than once only if somebody else takes the same number at the same moment.
+        while createsNodes, found.count < uuids.count {
             try createNodes(uuids.filter { found[$0] == nil }.sorted(), connection)
             found = try findUUIDs(uuids, connection)
         }
@@ -126,14 +130,22 @@ struct Catalog {
     /// An unknown UUID gets the next free number: above the highest there is, numbers in the upper half of the range left aside.
     private func createNodes(_ uuids: [NodeUUID], _ connection: Connection) throws(PostgresError) {
         try connection.transaction { () throws(PostgresError) in
-            try connection.execute("LOCK TABLE \(schema.qualified("node")) IN SHARE ROW EXCLUSIVE MODE")
+            try connection.execute(
+                "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", [.text("windrow node \(schema.name)")])
             try connection.execute(
                 """
+                WITH top AS (
+                    SELECT coalesce(max(id), 0) AS id FROM \(schema.qualified("node")) WHERE id < 1::bigint << 62),
+                free AS (
+                    SELECT n, row_number() OVER (ORDER BY n) AS place FROM generate_series(
+                        (SELECT id FROM top) + 1,
+                        (SELECT id FROM top) + cardinality($1::uuid[])
+                            + (SELECT count(*) FROM \(schema.qualified("node")) WHERE id >= 1::bigint << 62)) AS n
+                    WHERE NOT EXISTS (SELECT FROM \(schema.qualified("node")) WHERE id = n))
                 INSERT INTO \(schema.qualified("node")) (id, uuid)
-                SELECT top.id + row_number() OVER (ORDER BY w.uuid), w.uuid
-                FROM unnest($1::uuid[]) AS w (uuid),
-                    (SELECT coalesce(max(id), 0) AS id FROM \(schema.qualified("node")) WHERE id < 1::bigint << 62) AS top
-                WHERE NOT EXISTS (SELECT FROM \(schema.qualified("node")) n WHERE n.uuid = w.uuid)
+                SELECT free.n, w.uuid
+                FROM unnest($1::uuid[]) WITH ORDINALITY AS w (uuid, place) JOIN free USING (place)
+                ON CONFLICT DO NOTHING
                 """, [.uuidArray(uuids.map(UUIDBytes.init))])
         }
     }
@@ -152,7 +164,8 @@ struct Catalog {
     private func findUUIDs(_ uuids: [NodeUUID], _ connection: Connection) throws(PostgresError) -> [NodeUUID: NodeID] {
         if uuids.isEmpty { return [:] }
         let rows = try connection.execute(
-            "SELECT uuid, id FROM \(schema.qualified("node")) WHERE uuid = ANY ($1)", [.uuidArray(uuids.map(UUIDBytes.init))])
+            "SELECT uuid, id FROM \(schema.qualified("node")) WHERE uuid = ANY ($1)",
+            [.uuidArray(uuids.map(UUIDBytes.init))])
         var found: [NodeUUID: NodeID] = [:]
         for row in 0..<rows.count {
             let uuid = try rows.uuid(row, 0)

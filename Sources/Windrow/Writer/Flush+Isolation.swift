@@ -21,7 +21,8 @@ extension Flush {
     /// - Parameter beforeCommit: is given the outcome and what was refused, and keeps the latter: when it throws, nothing is
     ///   committed.
     func runIsolating(
-        _ windows: [(id: SeriesID, window: PendingWindow)], through position: JournalPosition, on connection: Connection,
+        _ windows: [(id: SeriesID, window: PendingWindow)], through position: JournalPosition,
+        on connection: Connection,
         beforeCommit: (FlushOutcome, [RefusedItem]) throws -> Void
     ) throws -> FlushOutcome {
         var outcome = FlushOutcome()
@@ -89,8 +90,11 @@ extension Flush {
 extension PostgresError {
     /// The server refuses the data themselves, so that sending them again cannot help: data exceptions (22), integrity
     /// constraints (23), WITH CHECK OPTION (44) and what triggers raise (P0). PostgreSQL documentation, appendix A.
+    ///
+    /// A partition that is missing comes as a check violation of no constraint: it can be made, so the data can wait.
     var isAboutContent: Bool {
         guard kind == .server, let sqlState else { return false }
+        if sqlState == .checkViolation, constraint == nil { return false }
         return ["22", "23", "44", "P0"].contains(sqlState.classCode)
     }
 }

@@ -39,7 +39,8 @@ struct Flush {
     private let journal: UUIDBytes
     private let lane: Int32
 
-    init(schema: Schema, journal: NodeUUID, lane: Int) {
+    /// - Parameter isPartitioned: whether `point` is a partitioned table, which knows no system columns.
+    init(schema: Schema, journal: NodeUUID, lane: Int, isPartitioned: Bool) {
         let point = schema.qualified("point")
         self.journal = UUIDBytes(journal)
         self.lane = Int32(lane)
@@ -58,18 +59,26 @@ struct Flush {
             SELECT series_id, ts, v FROM unnest($1::integer[], $2::timestamptz[], $3::double precision[]) AS w (series_id, ts, v)
             ON CONFLICT (series_id, ts)
             """
-        // xmax is 0 in a row that was inserted, not updated. A row that has the value already is left alone: rewriting it would
-        // only bloat the table, and gateways do send things twice.
-        mergeDefinite = """
-            WITH merged AS (
-                \(insert) DO UPDATE SET v = excluded.v WHERE p.v IS DISTINCT FROM excluded.v
-                RETURNING p.xmax = 0 AS inserted)
+        // A row that has the value already is left alone: rewriting it would only bloat the table, and gateways do send things
+        // twice. Answers how many rows were inserted, and how many were written at all. xmax is 0 in a row that was inserted, not
+        // updated; where there is none, what was there before is counted.
+        let update = "\(insert) DO UPDATE SET v = excluded.v WHERE p.v IS DISTINCT FROM excluded.v"
+        mergeDefinite =
+            isPartitioned
+            ? """
+            WITH merged AS (\(update) RETURNING p.series_id, p.ts),
+            updated AS (SELECT FROM merged JOIN \(point) AS old USING (series_id, ts))
+            SELECT (SELECT count(*) FROM merged) - (SELECT count(*) FROM updated), (SELECT count(*) FROM merged)
+            """
+            : """
+            WITH merged AS (\(update) RETURNING p.xmax = 0 AS inserted)
             SELECT count(*) FILTER (WHERE inserted), count(*) FROM merged
             """
         mergeTentative = "\(insert) DO NOTHING"
         setPosition = """
             INSERT INTO \(schema.qualified("progress")) (journal, lane, position) VALUES ($1, $2, $3)
             ON CONFLICT (journal, lane) DO UPDATE SET position = excluded.position
+            WHERE progress.position < excluded.position
             """
         findNewest = """
             SELECT w.series_id, p.ts FROM unnest($1::integer[]) AS w (series_id)
@@ -92,12 +101,13 @@ struct Flush {
     /// may be committed all the same: the position in the database tells.
     /// - Parameter beforeCommit: is told the outcome just before COMMIT is sent.
     func run(
-        _ windows: [(id: SeriesID, window: PendingWindow)], newest: [SeriesID: Newest], through position: JournalPosition,
+        _ windows: [(id: SeriesID, window: PendingWindow)], newest: [SeriesID: Newest],
+        through position: JournalPosition,
         on connection: Connection, beforeCommit: (FlushOutcome) -> Void
     ) throws(PostgresError) -> FlushOutcome {
         do {
             return try run(FlushPlan(windows, newest: newest), windows, position, connection, beforeCommit)
-        } catch where error.sqlState == .uniqueViolation && error.operation == .copy {
+        } catch  where error.sqlState == .uniqueViolation && error.operation == .copy {
             var outcome = try run(FlushPlan(windows, newest: nil), windows, position, connection, beforeCommit)
             outcome.wasMergedWhole = true
             return outcome
@@ -125,7 +135,8 @@ struct Flush {
     }
 
     func merge(
-        definite: FlushPlan.Columns, tentative: FlushPlan.Columns, into outcome: inout FlushOutcome, _ connection: Connection
+        definite: FlushPlan.Columns, tentative: FlushPlan.Columns, into outcome: inout FlushOutcome,
+        _ connection: Connection
     ) throws(PostgresError) {
         if !definite.series.isEmpty {
             let rows = try connection.execute(mergeDefinite, definite.parameters)
@@ -142,7 +153,13 @@ struct Flush {
     }
 
     func advance(to position: JournalPosition, _ connection: Connection) throws(PostgresError) {
-        try connection.execute(setPosition, [.uuid(journal), .int4(lane), .int8(position.number)])
+        let moved = try connection.execute(setPosition, [.uuid(journal), .int4(lane), .int8(position.number)])
+        guard moved.affected == 1 else {
+            throw PostgresError(
+                operation: .execute, kind: .usage,
+                message: "the database has a later position of this journal's lane \(lane)",
+                hint: "Does another daemon run with a copy of this journal? Stop one of them and restart the other.")
+        }
     }
 
     func delete(_ ranges: FlushPlan.Ranges, _ connection: Connection) throws(PostgresError) -> [FlushOutcome.Deletion] {
@@ -153,7 +170,8 @@ struct Flush {
             FlushOutcome.Deletion(
                 series: SeriesID(ranges.series[place]),
                 range: TimeRange(
-                    first: Timestamp(microseconds: ranges.first[place]), last: Timestamp(microseconds: ranges.last[place])),
+                    first: Timestamp(microseconds: ranges.first[place]),
+                    last: Timestamp(microseconds: ranges.last[place])),
                 deleted: 0)
         }
         for row in 0..<rows.count {

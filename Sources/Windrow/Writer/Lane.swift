@@ -10,19 +10,11 @@ import Logging
 
 /// Writes the series of one lane.
 actor Lane {
-    /// A batch's edits of this lane's series.
-    struct Work: Sendable {
-        var position: JournalPosition
-        var batch: RecordBatch
-        /// Places in `batch.edits`, in order, with the series' number.
-        var edits: [(series: SeriesID, edit: Int)]
-        var pointCount: Int
-        /// What the work holds of the memory budget, in bytes, until it is committed.
-        var cost: Int
-    }
 
     private struct Mailbox: Sendable {
-        var work: [Work] = []
+        var work: [LaneWork] = []
+        /// Somebody waits for what is pending to be flushed.
+        var isUrgent = false
         /// Set when stopping: no flush begins after it.
         var stopBy: ContinuousClock.Instant?
 
@@ -40,8 +32,6 @@ actor Lane {
 
     private let number: Int
     private let settings: Settings
-    private let flush: Flush
-    private let positions: LanePositions
     private let journal: Journal
     private let mailbox = Monitor(Mailbox())
     private let progress: Progress
@@ -51,10 +41,14 @@ actor Lane {
     private let log: Logger
 
     private var connection: Connection?
+    /// Set with the connection.
+    private var flush: Flush?
+    /// Longer after a flush that took too long: it must be able to end some day.
+    private var statementTimeout: Duration
     private var newest: [SeriesID: Newest] = [:]
 
-    /// Taken from the mailbox and not folded yet, in order.
-    private var incoming: ArraySlice<Work> = []
+    /// Taken from the mailbox and not folded yet, the next one last.
+    private var incoming: [LaneWork] = []
     private var pending: [SeriesID: PendingWindow] = [:]
     /// Names of the series whose ranges will be deleted, for the log.
     private var names: [SeriesID: SeriesName] = [:]
@@ -72,8 +66,7 @@ actor Lane {
         executor = ThreadExecutor(name: "lane \(number) \(domain)")
         self.number = number
         self.settings = settings
-        flush = Flush(schema: settings.database.schema, journal: journal.uuid, lane: number)
-        positions = LanePositions(schema: settings.database.schema, journal: journal.uuid)
+        statementTimeout = settings.database.statementTimeout
         self.journal = journal
         self.progress = progress
         self.budget = budget
@@ -83,8 +76,13 @@ actor Lane {
     }
 
     /// Gives the lane work. Batches must come in the order of their positions.
-    nonisolated func give(_ work: Work) {
+    nonisolated func give(_ work: LaneWork) {
         mailbox.withLock { $0.work.append(work) }
+    }
+
+    /// Makes the lane flush what it has without waiting for the interval.
+    nonisolated func flushSoon() {
+        mailbox.withLock { $0.isUrgent = true }
     }
 
     /// Makes `run` flush what it was given, and return. What is not flushed in time stays in the journal.
@@ -95,7 +93,7 @@ actor Lane {
     /// Folds and flushes until `stop()`.
     func run() {
         while true {
-            while pendingPoints < settings.maxPoints, let work = incoming.popFirst() { fold(work) }
+            while pendingPoints < settings.maxPoints, let work = incoming.popLast() { fold(work) }
             if isDue {
                 // A stopping lane that has no time left, or no database, leaves the rest to the journal.
                 guard !isOutOfTime, flushPending() else { break }
@@ -109,35 +107,35 @@ actor Lane {
 
     private var isDue: Bool {
         guard let flushAt else { return false }
-        return pendingPoints >= settings.maxPoints || ContinuousClock.now >= flushAt || isStopping && mailboxIsEmpty
+        if pendingPoints >= settings.maxPoints || ContinuousClock.now >= flushAt { return true }
+        return mailbox.withLock { $0.isUrgent || $0.isStopping && $0.work.isEmpty }
     }
 
-    nonisolated private var isStopping: Bool { mailbox.withLock { $0.isStopping } }
     nonisolated private var isOutOfTime: Bool { mailbox.withLock { $0.stopBy.map { $0 < .now } ?? false } }
-    nonisolated private var mailboxIsEmpty: Bool { mailbox.withLock { $0.work.isEmpty } }
 
     /// Waits for work or for the time to flush. False when stopping and nothing is left to do.
     private func takeMail() -> Bool {
         let hasPending = flushAt != nil
-        let taken = mailbox.wait(timeout: flushAt.map { $0 - .now }) { mailbox -> [Work]? in
-            if !mailbox.work.isEmpty || mailbox.isStopping {
+        let taken = mailbox.wait(timeout: flushAt.map { $0 - .now }) { mailbox -> [LaneWork]? in
+            // With nothing pending there is nothing to hurry.
+            if !hasPending { mailbox.isUrgent = false }
+            if !mailbox.work.isEmpty || mailbox.isStopping || mailbox.isUrgent {
                 defer { mailbox.work = [] }
                 return mailbox.work
             }
             return nil
         }
         guard let taken else { return true }
-        incoming = taken[...]
+        incoming = taken.reversed()
         return hasPending || !taken.isEmpty
     }
 
-    private func fold(_ work: Work) {
-        for (series, place) in work.edits {
-            let edit = work.batch.edits[place]
-            pending[series, default: PendingWindow()].fold(edit.action, work.batch.points[edit.points])
-            if case .replace = edit.action { names[series] = work.batch.series[Int(edit.series)] }
+    private func fold(_ work: LaneWork) {
+        for edit in work.edits {
+            pending[edit.series, default: PendingWindow()].fold(edit.action, work.points[edit.points])
         }
-        pendingPoints += work.pointCount
+        names.merge(work.names) { $1 }
+        pendingPoints += work.points.count
         pendingCost += work.cost
         pendingThrough = work.position
         if flushAt == nil { flushAt = .now + settings.interval }
@@ -162,7 +160,7 @@ actor Lane {
                 finish(windows, outcome, through: pendingThrough, took: .now - started)
                 return true
             } catch {
-                if connection?.isUsable != true { connection = nil }
+                recover(from: error)
                 reporter.failed(error, doing: "flush")
                 if !pause(backoff.next()) { return false }
             }
@@ -172,8 +170,9 @@ actor Lane {
     private func write(
         _ windows: [(id: SeriesID, window: PendingWindow)], through position: JournalPosition
     ) throws -> FlushOutcome {
-        let connection = try connected()
+        let (connection, flush) = try connected()
         if let inDoubt {
+            let positions = LanePositions(schema: settings.database.schema, journal: journal.uuid)
             let reached = try positions.load(lane: number, connection)
             self.inDoubt = nil
             if let reached, reached >= position { return inDoubt }
@@ -211,13 +210,39 @@ actor Lane {
             metadata: ["count": "\(refused.count)", "error": "\(refused[0].error)"])
     }
 
-    private func connected() throws -> Connection {
-        if let connection, connection.isUsable { return connection }
-        let fresh = try settings.database.connect("lane \(number)")
+    private func connected() throws -> (Connection, Flush) {
+        if let connection, let flush, connection.isUsable { return (connection, flush) }
+        var database = settings.database
+        database.statementTimeout = statementTimeout
+        let fresh = try database.connect("lane \(number)")
         // Every statement of a flush finds its rows by primary key. A planner with stale statistics must not read the table.
         try fresh.script("SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off")
+        // The journal is trimmed behind commits, so they must be durable whatever the role's default is.
+        try fresh.execute(
+            "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'")
+        let flush = Flush(
+            schema: database.schema, journal: journal.uuid, lane: number,
+            isPartitioned: try database.schema.hasPartitionedPoints(fresh))
+        // Another server may know other points than the last one.
+        newest.removeAll()
         connection = fresh
-        return fresh
+        self.flush = flush
+        return (fresh, flush)
+    }
+
+    /// Readies the next try. A server that has turned read-only, or that a lock or a lost privilege blocks, may not be the one
+    /// that the next connection finds.
+    private func recover(from error: any Error) {
+        guard let error = error as? PostgresError else { return }
+        if error.sqlState == .queryCanceled || error.kind == .timedOut {
+            statementTimeout = min(statementTimeout * 2, .seconds(3600))
+        }
+        if error.sqlState == .deadlockDetected || error.sqlState == .serializationFailure, connection?.isUsable == true
+        {
+            return
+        }
+        connection?.close()
+        connection = nil
     }
 
     private func finish(
@@ -225,6 +250,11 @@ actor Lane {
         took: Duration
     ) {
         for (id, window) in windows {
+            if outcome.wasMergedWhole {
+                // Another writer is ahead in one of them: ask again.
+                newest[id] = nil
+                continue
+            }
             guard let last = window.points.last?.timestamp else { continue }
             if case .at(let known) = newest[id], known >= last { continue }
             newest[id] = .at(last)
@@ -239,11 +269,20 @@ actor Lane {
         pendingCost = 0
         pendingThrough = nil
         flushAt = nil
+        mailbox.withLock { $0.isUrgent = false }
+        if statementTimeout != settings.database.statementTimeout {
+            statementTimeout = settings.database.statementTimeout
+            connection?.close()
+            connection = nil
+        }
     }
 
     private func logDeletions(_ outcome: FlushOutcome, _ windows: [(id: SeriesID, window: PendingWindow)]) {
-        for deletion in outcome.deletions where deletion.deleted > 0 || log.logLevel <= .debug {
-            let window = pending[deletion.series]
+        let told = outcome.deletions.filter { $0.deleted > 0 || log.logLevel <= .debug }
+        if told.isEmpty { return }
+        let settled = Dictionary(uniqueKeysWithValues: windows.map { ($0.id, $0.window) })
+        for deletion in told {
+            let window = settled[deletion.series]
             log.log(
                 level: deletion.deleted > 0 ? .info : .debug, "replaced a window",
                 metadata: [

@@ -33,7 +33,7 @@ struct LanePositions {
     /// Where one lane stands; nil when the database does not know it.
     func load(lane: Int, _ connection: Connection) throws(PostgresError) -> JournalPosition? {
         let rows = try connection.execute(
-            "SELECT position FROM \(schema.qualified("progress")) WHERE journal = $1 AND lane = $2",
+            "SELECT position FROM \(schema.qualified("progress")) WHERE journal = $1 AND lane = $2 FOR UPDATE",
             [.uuid(UUIDBytes(journal)), .int4(Int32(lane))])
         return rows.count == 0 ? nil : JournalPosition(try rows.int64(0, 0))
     }

@@ -95,7 +95,8 @@ extension Schema {
         let exists = try connection.execute(
             "SELECT EXISTS (SELECT FROM pg_tables WHERE schemaname = $1 AND tablename = 'migration')", [.text(name)])
         guard try exists.bool(0, 0) else { return 0 }
-        return Int(try connection.execute("SELECT coalesce(max(version), 0) FROM \(qualified("migration"))").int32(0, 0))
+        return Int(
+            try connection.execute("SELECT coalesce(max(version), 0) FROM \(qualified("migration"))").int32(0, 0))
     }
 
     /// Makes or upgrades the schema, under an advisory lock, each upgrade in a transaction of its own.
@@ -112,6 +113,13 @@ extension Schema {
             try connection.transaction { () throws(PostgresError) in try connection.script(upgrades[version]) }
         }
         return Array(installed..<Schema.version).map { $0 + 1 }
+    }
+
+    /// Whether `point` is a partitioned table.
+    func hasPartitionedPoints(_ connection: Connection) throws(PostgresError) -> Bool {
+        try connection.execute(
+            "SELECT relkind = 'p' FROM pg_class WHERE oid = to_regclass($1)", [.text(qualified("point"))]
+        ).bool(0, 0)
     }
 
     /// Throws unless the database has exactly the version that this Windrow writes.

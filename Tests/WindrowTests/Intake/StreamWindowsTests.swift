@@ -73,9 +73,12 @@ private struct Player {
         #expect(player.accept([1001]) == range(1001, 1001))
     }
 
-    @Test("anyone else's edit of the series ends its window: another mode, another stream", arguments: [
-        EditAction.insert, .update, .replace(range(0, 5)), .stream(StreamRule(stream: 2, maxGap: 100, maxSpan: 1000)),
-    ])
+    @Test(
+        "anyone else's edit of the series ends its window: another mode, another stream",
+        arguments: [
+            EditAction.insert, .update, .replace(range(0, 5)),
+            .stream(StreamRule(stream: 2, maxGap: 100, maxSpan: 1000)),
+        ])
     func otherEdits(other: EditAction) {
         var player = Player()
         _ = player.accept([0])

@@ -6,7 +6,9 @@ import WindrowTestSupport
 
 @testable import Windrow
 
-private func open(_ folder: TemporaryFolder, maxSize: Int = 64 << 20, maxDeadLetterBytes: Int = 1 << 20) throws -> Journal {
+private func open(_ folder: TemporaryFolder, maxSize: Int = 64 << 20, maxDeadLetterBytes: Int = 1 << 20) throws
+    -> Journal
+{
     try Journal(
         folder: folder.path, maxSize: maxSize, maxDeadLetterBytes: maxDeadLetterBytes, log: Logger(label: "test"))
 }
@@ -45,7 +47,6 @@ private func letter(_ payload: String, reason: Rejection.Reason = .malformedJSON
         #expect(try journal.read(after: .start, byteLimit: .max).map(\.batch) == batches)
         #expect(try journal.read(after: JournalPosition(3), byteLimit: .max).map(\.position.number) == [4, 5])
         #expect(try journal.read(after: .start, byteLimit: 1).count == 1)
-        #expect(try journal.pointCount(after: JournalPosition(3)) == 2)
     }
 
     @Test("a position is never used again, also after everything was trimmed and the daemon started anew")
@@ -93,12 +94,12 @@ private func letter(_ payload: String, reason: Rejection.Reason = .malformedJSON
     @Test("a full disk comes out as full, and nothing of the transaction stays", .enabled(if: geteuid() == 0))
     func fullDisk() throws {
         let folder = try TemporaryFolder()
-        #expect(mount("tmpfs", folder.path, "tmpfs", 0, "size=4m") == 0)
+        #expect(mount("tmpfs", folder.path, "tmpfs", 0, "size=48m") == 0)
         defer { umount2(folder.path, Int32(MNT_DETACH)) }
         let journal = try open(folder)
         var kept = 0
         let error = #expect(throws: JournalError.self) {
-            while true { kept += try journal.append([batch(1000)]).count }
+            while true { kept += try journal.append([batch(20_000)]).count }
         }
         #expect(error?.kind == .full)
         #expect(try journal.read(after: .start, byteLimit: .max).count == kept)
@@ -108,9 +109,12 @@ private func letter(_ payload: String, reason: Rejection.Reason = .malformedJSON
         try journal.close()
     }
 
-    @Test("a damaged file is set aside, not wiped, and a new journal with another UUID begins", arguments: [
-        "not a database at all, but long enough to have a header that is none of ours; " + String(repeating: "x", count: 100), nil,
-    ])
+    @Test(
+        "a damaged file is set aside, not wiped, and a new journal with another UUID begins",
+        arguments: [
+            "not a database at all, but long enough to have a header that is none of ours; "
+                + String(repeating: "x", count: 100), nil,
+        ])
     func damaged(garbage: String?) throws {
         let folder = try TemporaryFolder()
         let file = folder.path + "/journal.sqlite"
@@ -145,7 +149,10 @@ private func letter(_ payload: String, reason: Rejection.Reason = .malformedJSON
         _ = try journal.append([batch(at: 1), batch(at: 2), batch(at: 3)])
         let other = try DatabaseQueue(path: folder.path + "/journal.sqlite")
         try other.write {
-            try $0.execute(sql: "UPDATE batch SET body = CAST(substr(body, 1, length(body) - 1) || x'FF' AS BLOB) WHERE position = 2")
+            try $0.execute(
+                sql:
+                    "UPDATE batch SET body = CAST(substr(body, 1, length(body) - 1) || x'FF' AS BLOB) WHERE position = 2"
+            )
         }
         for _ in 0..<2 {
             let read = try journal.read(after: .start, byteLimit: .max)
@@ -200,7 +207,8 @@ private func letter(_ payload: String, reason: Rejection.Reason = .malformedJSON
     @Test("a folder that cannot be written gives an error that says what to do")
     func readOnly() throws {
         let error = #expect(throws: JournalError.self) {
-            _ = try Journal(folder: "/proc/windrow", maxSize: 1 << 20, maxDeadLetterBytes: 1, log: Logger(label: "test"))
+            _ = try Journal(
+                folder: "/proc/windrow", maxSize: 1 << 20, maxDeadLetterBytes: 1, log: Logger(label: "test"))
         }
         #expect(error?.kind == .unusable)
         #expect(error?.description.contains("journal.directory") == true)

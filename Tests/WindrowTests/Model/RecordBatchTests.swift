@@ -17,7 +17,11 @@ func randomBatch(seed: UInt64) -> RecordBatch {
             let number = Int64.random(in: 1...4, using: &random.generator)
             let node = number == 4 ? NodeName.uuid(NodeUUID(high: 1, low: .max)) : .id(NodeID(number)!)
             let (action, points) = random.edit()
-            batch.append(action, to: SeriesName(node: node, tag: Tag(unchecked: ["t", "größe"].randomElement(using: &random.generator)!)), points: points)
+            batch.append(
+                action,
+                to: SeriesName(
+                    node: node, tag: Tag(unchecked: ["t", "größe"].randomElement(using: &random.generator)!)),
+                points: points)
         }
     }
     return batch
@@ -70,7 +74,9 @@ func randomBatch(seed: UInt64) -> RecordBatch {
             for bit in stride(from: 0, to: good.count * 8, by: 7) {
                 var bad = good
                 bad[bit / 8] ^= 1 << (bit % 8)
-                #expect(throws: RecordBatch.DecodingError.self) { try bad.withUnsafeBytes { try RecordBatch(encoded: $0) } }
+                #expect(throws: RecordBatch.DecodingError.self) {
+                    try bad.withUnsafeBytes { try RecordBatch(encoded: $0) }
+                }
             }
         }
     }

@@ -59,7 +59,8 @@ private func fold(_ edits: [(EditAction, [Point])]) -> PendingWindow {
     @Test("edits that come late in time are sorted in")
     func lateEdits() {
         let window = fold([
-            (.insert, [point(5, 5)]), (.update, [point(2, 2)]), (.insert, [point(2, 3), point(4, 4)]), (.update, [point(5, 6)]),
+            (.insert, [point(5, 5)]), (.update, [point(2, 2)]), (.insert, [point(2, 3), point(4, 4)]),
+            (.update, [point(5, 6)]),
         ])
         #expect(window.points.map(\.timestamp.microseconds) == [2, 4, 5])
         #expect(window.points.map(\.value) == [2, 4, 6])
@@ -129,7 +130,8 @@ private func fold(_ edits: [(EditAction, [Point])]) -> PendingWindow {
                 naive.formUnion(first...last)
             }
             for time in Int64(-1)...50 {
-                #expect(set.contains(Timestamp(microseconds: time)) == naive.contains(time), "seed \(seed), time \(time)")
+                #expect(
+                    set.contains(Timestamp(microseconds: time)) == naive.contains(time), "seed \(seed), time \(time)")
             }
             for (a, b) in zip(set.ranges, set.ranges.dropFirst()) {
                 #expect(a.last.microseconds + 1 < b.first.microseconds, "seed \(seed): \(set.ranges)")

@@ -18,7 +18,9 @@ import WindrowTestSupport
         #expect(try another.resolve(names) { connection } == ids)
     }
 
-    @Test("a UUID that is known names its node; an unknown one gets the next free number, after the numbers of its own batch")
+    @Test(
+        "a UUID that is known names its node; an unknown one gets the next free number, after the numbers of its own batch"
+    )
     func uuids() throws {
         let fixture = try WriterFixture()
         let connection = fixture.connection
@@ -62,7 +64,10 @@ import WindrowTestSupport
     func concurrent() async throws {
         let fixture = try WriterFixture()
         let names = (1...50).flatMap { node in
-            [seriesName(Int64(node)), SeriesName(node: .uuid(NodeUUID(high: 9, low: UInt64(node))), tag: Tag(unchecked: "u"))]
+            [
+                seriesName(Int64(node)),
+                SeriesName(node: .uuid(NodeUUID(high: 9, low: UInt64(node))), tag: Tag(unchecked: "u")),
+            ]
         }
         let (conninfo, schema) = (fixture.conninfo, fixture.schema)
         let results = try await withThrowingTaskGroup { group in

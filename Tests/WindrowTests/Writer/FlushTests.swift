@@ -28,16 +28,31 @@ private let journal = NodeUUID(high: 7, low: 7)
 
     init() throws {
         fixture = try WriterFixture()
-        flush = Flush(schema: fixture.schema, journal: journal, lane: 0)
+        flush = Flush(schema: fixture.schema, journal: journal, lane: 0, isPartitioned: false)
         var catalog = fixture.catalog()
         let connection = fixture.connection
         series = try #require(try catalog.resolve([seriesName(1)]) { connection }.first ?? nil)
     }
 
-    private func run(_ window: PendingWindow, newest: Newest? = nil, through position: Int64 = 1) throws -> FlushOutcome {
+    private let positions = Positions()
+
+    /// Positions that ascend, as a lane's do.
+    private final class Positions {
+        private var last: Int64 = 0
+        func next() -> Int64 {
+            last += 1
+            return last
+        }
+    }
+
+    private func run(_ window: PendingWindow, newest: Newest? = nil, through position: Int64? = nil) throws
+        -> FlushOutcome
+    {
         let known = try newest.map { [series: $0] } ?? flush.newest([series], fixture.connection)
         return try flush.run(
-            [(series, window)], newest: known, through: JournalPosition(position), on: fixture.connection) { _ in }
+            [(series, window)], newest: known, through: JournalPosition(position ?? positions.next()),
+            on: fixture.connection
+        ) { _ in }
     }
 
     private func stored() throws -> [Int64: Double] {
@@ -64,16 +79,18 @@ private let journal = NodeUUID(high: 7, low: 7)
         _ = try run(window([(.insert, (1...10).map { point($0, Double($0)) })]))
         let outcome = try run(window([(.replace(range(2, 4)), [point(3, 33)]), (.replace(range(8, 9)), [])]))
         #expect(outcome.copied == 1)
-        #expect(outcome.deletions == [
-            FlushOutcome.Deletion(series: series, range: range(2, 4), deleted: 3),
-            FlushOutcome.Deletion(series: series, range: range(8, 9), deleted: 2),
-        ])
+        #expect(
+            outcome.deletions == [
+                FlushOutcome.Deletion(series: series, range: range(2, 4), deleted: 3),
+                FlushOutcome.Deletion(series: series, range: range(8, 9), deleted: 2),
+            ])
         #expect(try stored() == [1: 1, 3: 33, 5: 5, 6: 6, 7: 7, 10: 10])
     }
 
     @Test("when another writer was faster than COPY, the flush is rolled back and merged whole")
     func conflict() throws {
-        try fixture.connection.execute("INSERT INTO windrow.point VALUES ($1, $2, 7)", [.int4(series.number), .timestamptz(20)])
+        try fixture.connection.execute(
+            "INSERT INTO windrow.point VALUES ($1, $2, 7)", [.int4(series.number), .timestamptz(20)])
         let outcome = try run(
             window([(.insert, [point(10, 1), point(20, 2)]), (.update, [point(30, 3)])]), newest: .empty)
         #expect(outcome.wasMergedWhole)
@@ -93,7 +110,9 @@ private let journal = NodeUUID(high: 7, low: 7)
         #expect(try stored() == [1: 1])
     }
 
-    @Test("any cut of the same edits into flushes gives the same table, and so does replaying a suffix: in PostgreSQL itself")
+    @Test(
+        "any cut of the same edits into flushes gives the same table, and so does replaying a suffix: in PostgreSQL itself"
+    )
     func laws() throws {
         var catalog = fixture.catalog()
         let connection = fixture.connection
@@ -111,7 +130,9 @@ private let journal = NodeUUID(high: 7, low: 7)
             var cuts = Set((1..<edits.count).filter { _ in Bool.random(using: &random.generator) })
             cuts.insert(edits.count)
             try write(edits, cuts: cuts, to: ids)
-            try write(Array(edits[Int.random(in: 0..<edits.count, using: &random.generator)...]), cuts: [edits.count], to: ids)
+            try write(
+                Array(edits[Int.random(in: 0..<edits.count, using: &random.generator)...]), cuts: [edits.count], to: ids
+            )
 
             let stored = try fixture.table().filter { names.contains($0.key) }
             #expect(stored == expected.rows, "seed \(seed): \(edits)")
@@ -132,7 +153,9 @@ private let journal = NodeUUID(high: 7, low: 7)
                 return (id: id, window: window)
             }
             let newest = try flush.newest(windows.map(\.id), fixture.connection)
-            _ = try flush.run(windows, newest: newest, through: JournalPosition(1), on: fixture.connection) { _ in }
+            _ = try flush.run(
+                windows, newest: newest, through: JournalPosition(positions.next()), on: fixture.connection
+            ) { _ in }
             pending = [:]
         }
     }
@@ -145,8 +168,9 @@ private let journal = NodeUUID(high: 7, low: 7)
         let positions = LanePositions(schema: fixture.schema, journal: journal)
         #expect(try positions.load(lanes: 2, fixture.connection) == [.start, .start])
         for (lane, position) in [(0, Int64(5)), (1, 9)] {
-            _ = try Flush(schema: fixture.schema, journal: journal, lane: lane).run(
-                [], newest: [:], through: JournalPosition(position), on: fixture.connection) { _ in }
+            _ = try Flush(schema: fixture.schema, journal: journal, lane: lane, isPartitioned: false).run(
+                [], newest: [:], through: JournalPosition(position), on: fixture.connection
+            ) { _ in }
         }
         #expect(try positions.load(lanes: 2, fixture.connection).map(\.number) == [5, 9])
         #expect(try positions.load(lanes: 3, fixture.connection).map(\.number) == [5, 5, 5])

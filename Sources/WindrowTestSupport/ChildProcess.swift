@@ -20,6 +20,15 @@ public final class ChildProcess {
         posix_spawn_file_actions_addopen(&actions, 1, output, O_WRONLY | O_CREAT | O_APPEND, 0o644)
         posix_spawn_file_actions_addopen(&actions, 2, errors, O_WRONLY | O_CREAT | O_APPEND, 0o644)
 
+        // Threads of Swift's and Dispatch's pools block signals, and children inherit that: a server could not be stopped.
+        var attributes = posix_spawnattr_t()
+        posix_spawnattr_init(&attributes)
+        defer { posix_spawnattr_destroy(&attributes) }
+        var none = sigset_t()
+        sigemptyset(&none)
+        posix_spawnattr_setsigmask(&attributes, &none)
+        posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK))
+
         // Freed below; the child has its own copies.
         var argv = ([program] + arguments).map { strdup($0) } + [nil]
         defer { argv.forEach { free($0) } }
@@ -28,8 +37,8 @@ public final class ChildProcess {
         var child: pid_t = 0
         let failure =
             variables.isEmpty
-            ? posix_spawnp(&child, program, &actions, nil, &argv, environ)
-            : posix_spawnp(&child, program, &actions, nil, &argv, &variables)
+            ? posix_spawnp(&child, program, &actions, &attributes, &argv, environ)
+            : posix_spawnp(&child, program, &actions, &attributes, &argv, &variables)
         guard failure == 0 else { throw FixtureError("cannot start \(program): \(String(cString: strerror(failure)))") }
         processID = child
     }

@@ -42,6 +42,13 @@ public final class DaemonProcess {
     /// All that the daemon has logged, over all its starts.
     public var log: String { (try? String(contentsOfFile: folder.path + "/log", encoding: .utf8)) ?? "" }
 
+    /// The end of the log; of a crash its beginning.
+    public var logExcerpt: String {
+        let log = log
+        let crash = log.range(of: "Fatal error") ?? log.range(of: "*** Program crashed")
+        return String(crash.map { log[$0.lowerBound...].prefix(6000) } ?? log.suffix(4000)[...])
+    }
+
     public func start(_ arguments: [String] = [], environment: [String: String] = [:]) throws {
         let file = folder.path + "/log"
         process = try ChildProcess(
@@ -62,7 +69,7 @@ public final class DaemonProcess {
                 return try get("/readyz").status == 200
             }
         } catch {
-            throw FixtureError("\(error); its log:\n\(log.suffix(4000))")
+            throw FixtureError("\(error); its log:\n\(logExcerpt)")
         }
     }
 

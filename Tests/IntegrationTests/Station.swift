@@ -1,6 +1,7 @@
 import Foundation
 import GRDB
 import LibPQ
+import Windrow
 import WindrowTestSupport
 
 /// A daemon with one domain on the shared servers.
@@ -36,6 +37,8 @@ struct Station {
     /// The stored points of a series, ascending, as `ts v` with the time in microseconds.
     func stored(node: Int64 = 1, tag: String = "t") throws -> [Int64: Double] {
         let connection = try Connection(database, applicationName: "windrow tests")
+        // Nothing is stored before the schema is there.
+        guard try Schema("windrow").installedVersion(connection) > 0 else { return [:] }
         let rows = try connection.execute(
             "SELECT ts, v FROM windrow.timeseries WHERE node_id = $1 AND tag = $2", [.int8(node), .text(tag)])
         var points: [Int64: Double] = [:]
@@ -79,7 +82,7 @@ struct Station {
             }
         } catch {
             throw FixtureError(
-                "\(error); stored: \(try stored(node: node, tag: tag)); log:\n\(daemon.log.suffix(3000))")
+                "\(error); stored: \(try stored(node: node, tag: tag)); log:\n\(daemon.logExcerpt)")
         }
     }
 }

@@ -1,4 +1,5 @@
 import Glibc
+import WindrowTestSupport
 
 /// A loopback port that belongs to this object: one that refuses connections, or takes them and never answers.
 final class LoopbackPort {

@@ -159,7 +159,11 @@ actor Dispatcher {
     private func dispatch(_ stored: Journal.StoredBatch) -> Bool {
         let batch = stored.batch
         let isReplay = stored.position <= journal.lastPositionAtOpen
-        let found = untilItSucceeds("look up series") { try catalog.resolve(batch.series, connect: connected) }
+        let found = untilItSucceeds("look up series") {
+            if let remembered = catalog.remembered(batch.series) { return remembered }
+            let connection = try connected()
+            return try catalog.resolve(batch.series, connection)
+        }
         guard let resolved = found, let refused = refuseRecords(of: stored, resolved) else { return false }
 
         var works = lanes.map { _ in LaneWork(position: stored.position) }

@@ -21,13 +21,21 @@ struct Catalog {
         known.removeAll()
     }
 
+    /// The numbers of the series, if all of them are remembered: the usual case, which needs no database.
+    func remembered(_ names: [SeriesName]) -> [SeriesID?]? {
+        var ids: [SeriesID?] = []
+        ids.reserveCapacity(names.count)
+        for name in names {
+            guard let id = known[name] else { return nil }
+            ids.append(id)
+        }
+        return ids
+    }
+
     /// The numbers of the series, in the order of the names; nil for one whose node is unknown and must not be created.
-    /// - Parameter connect: called only when a name is not remembered.
-    mutating func resolve(
-        _ names: [SeriesName], connect: () throws -> Connection
-    ) throws -> [SeriesID?] {
+    mutating func resolve(_ names: [SeriesName], _ connection: Connection) throws(PostgresError) -> [SeriesID?] {
         let missing = names.filter { known[$0] == nil }
-        if !missing.isEmpty { try lookUp(missing, try connect()) }
+        if !missing.isEmpty { try lookUp(missing, connection) }
         return names.map { known[$0] }
     }
 

@@ -11,11 +11,11 @@ import WindrowTestSupport
         let connection = fixture.connection
         var catalog = fixture.catalog()
         let names = [seriesName(5, "a"), seriesName(5, "b"), seriesName(3, "a")]
-        let ids = try catalog.resolve(names) { connection }
+        let ids = try catalog.resolve(names, connection)
         #expect(Set(ids.compactMap { $0 }).count == 3)
-        #expect(try catalog.resolve(names.reversed()) { throw FixtureError("asked again") } == ids.reversed())
+        #expect(catalog.remembered(names.reversed()) == ids.reversed())
         var another = fixture.catalog()
-        #expect(try another.resolve(names) { connection } == ids)
+        #expect(try another.resolve(names, connection) == ids)
     }
 
     @Test(
@@ -28,13 +28,13 @@ import WindrowTestSupport
         let byUUID = SeriesName(node: .uuid(uuid), tag: Tag(unchecked: "t"))
         let identities = NodeIdentities()
         var catalog = fixture.catalog(identities: identities)
-        let ids = try catalog.resolve([byUUID, seriesName(1), seriesName(2)]) { connection }
+        let ids = try catalog.resolve([byUUID, seriesName(1), seriesName(2)], connection)
         #expect(identities.id(of: uuid) == NodeID(3))
-        #expect(try catalog.resolve([seriesName(3)]) { connection } == [ids[0]])
+        #expect(try catalog.resolve([seriesName(3)], connection) == [ids[0]])
 
         let known = try connection.execute("INSERT INTO windrow.node (id) VALUES (77) RETURNING uuid").uuid(0, 0)
         let other = SeriesName(node: .uuid(NodeUUID(high: known.high, low: known.low)), tag: Tag(unchecked: "t"))
-        #expect(try catalog.resolve([other]) { connection } == (try catalog.resolve([seriesName(77)]) { connection }))
+        #expect(try catalog.resolve([other], connection) == (try catalog.resolve([seriesName(77)], connection)))
     }
 
     @Test("the highest number of all being taken is no obstacle for a new UUID")
@@ -43,7 +43,7 @@ import WindrowTestSupport
         let connection = fixture.connection
         var catalog = fixture.catalog()
         let uuid = SeriesName(node: .uuid(NodeUUID(high: 1, low: 1)), tag: Tag(unchecked: "t"))
-        let ids = try catalog.resolve([seriesName(.max), uuid]) { connection }
+        let ids = try catalog.resolve([seriesName(.max), uuid], connection)
         #expect(ids.compactMap { $0 }.count == 2)
     }
 
@@ -54,10 +54,10 @@ import WindrowTestSupport
         try connection.script("INSERT INTO windrow.node (id) VALUES (1)")
         var catalog = fixture.catalog(createsNodes: false)
         let uuid = SeriesName(node: .uuid(NodeUUID(high: 1, low: 1)), tag: Tag(unchecked: "t"))
-        let ids = try catalog.resolve([seriesName(1), seriesName(2), uuid]) { connection }
+        let ids = try catalog.resolve([seriesName(1), seriesName(2), uuid], connection)
         #expect(ids[0] != nil && ids[1] == nil && ids[2] == nil)
         try connection.script("INSERT INTO windrow.node (id) VALUES (2)")
-        #expect(try catalog.resolve([seriesName(2)]) { connection } != [nil])
+        #expect(try catalog.resolve([seriesName(2)], connection) != [nil])
     }
 
     @Test("daemons that make the same nodes and series at the same time agree on them")
@@ -80,7 +80,7 @@ import WindrowTestSupport
                     var ids: [SeriesName: SeriesID?] = [:]
                     for start in stride(from: 0, to: shuffled.count, by: 10) {
                         let part = Array(shuffled[start..<start + 10])
-                        for (name, id) in zip(part, try catalog.resolve(part) { connection }) { ids[name] = id }
+                        for (name, id) in zip(part, try catalog.resolve(part, connection)) { ids[name] = id }
                     }
                     return ids
                 }

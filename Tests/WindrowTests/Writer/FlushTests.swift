@@ -31,7 +31,7 @@ private let journal = NodeUUID(high: 7, low: 7)
         flush = Flush(schema: fixture.schema, journal: journal, lane: 0, isPartitioned: false)
         var catalog = fixture.catalog()
         let connection = fixture.connection
-        series = try #require(try catalog.resolve([seriesName(1)]) { connection }.first ?? nil)
+        series = try #require(try catalog.resolve([seriesName(1)], connection).first ?? nil)
     }
 
     private let positions = Positions()
@@ -119,7 +119,7 @@ private let journal = NodeUUID(high: 7, low: 7)
         for seed in UInt64(0)..<150 {
             var random = RandomEdits(seed: seed)
             let names = (1...3).map { seriesName(Int64(seed) * 10 + $0) }
-            let ids = try catalog.resolve(names) { connection }.compactMap { $0 }
+            let ids = try catalog.resolve(names, connection).compactMap { $0 }
             let edits = (0..<Int.random(in: 2...12, using: &random.generator)).map { _ in
                 (place: Int.random(in: 0..<3, using: &random.generator), edit: random.edit())
             }

@@ -21,7 +21,7 @@ public struct Configuration: Hashable, Sendable {
 
     /// What the process serves over HTTP.
     public struct HTTP: Hashable, Sendable {
-        /// Where `/healthz`, `/readyz`, `/metrics` and the status page are served; nil (`admin: off`) serves them nowhere.
+        /// Where `/healthz`, `/readyz` and `/metrics` are served; nil (`admin: off`) serves them nowhere.
         /// The default is on loopback, for the page tells about every domain and asks for no key.
         public var admin: ListenAddress?
 

@@ -81,7 +81,7 @@ extension Connection {
         try demand(mosquitto_int_option(mosquitto, MOSQ_OPT_PROTOCOL_VERSION, MQTT_PROTOCOL_V5))
         try demand(mosquitto_int_option(mosquitto, MOSQ_OPT_RECEIVE_MAXIMUM, Int32(options.receiveMaximum)))
         // What write() sends is corked into full segments; the rest must not wait for the peer's TCP acknowledgement.
-        try demand(mosquitto_int_option(mosquitto, MOSQ_OPT_TCP_NODELAY, getenv("NAGLE") == nil ? 1 : 0))
+        try demand(mosquitto_int_option(mosquitto, MOSQ_OPT_TCP_NODELAY, 1))
         try demand(mosquitto_threaded_set(mosquitto, true))
         if options.username != nil || options.password != nil {
             try demand(mosquitto_username_pw_set(mosquitto, options.username, options.password))
@@ -157,10 +157,6 @@ extension Connection {
         }
         // Sends CONNECT, which is all that can be queued yet; not before TLS is up.
         try check(.connect) { mosquitto_loop_write(mosquitto, 1) }
-        // A handshake that met the end of the stream counts as going on in libmosquitto.
-        if options.tls != nil, socket?.isAtEnd ?? true {
-            throw failure(.connect, code: MOSQ_ERR_CONN_LOST.rawValue, errno: 0)
-        }
         try checkDeadline()
     }
 
@@ -194,10 +190,10 @@ extension Connection {
         // libmosquitto sends each packet by a system call of its own; corked, they share segments.
         let corked = events.queuedAcknowledgements > 1 ? socket : nil
         events.queuedAcknowledgements = 0
-        if getenv("NOCORK") == nil { corked?.setCork(true) }
+        corked?.setCork(true)
         // One call sends the whole queue, or as much as the socket takes.
         try check(.write) { mosquitto_loop_write(mosquitto, 1) }
-        if getenv("NOCORK") == nil { corked?.setCork(false) }
+        corked?.setCork(false)
     }
 
     func keepAlive() throws(MosquittoError) {

@@ -30,13 +30,6 @@ struct Socket {
         return poll(&entry, 1, Int32(clamping: milliseconds)) > 0
     }
 
-    /// Whether the peer has closed or broken the connection, with all that it sent read before.
-    var isAtEnd: Bool {
-        var byte: UInt8 = 0
-        let count = recv(descriptor, &byte, 1, Int32(MSG_PEEK | MSG_DONTWAIT))
-        return count == 0 || (count < 0 && errno != EAGAIN && errno != EINTR)
-    }
-
     /// A second descriptor for the same socket, the caller's to close: the connection ends when both are closed.
     func duplicate() -> Socket? {
         let copy = fcntl(descriptor, F_DUPFD_CLOEXEC, 0)

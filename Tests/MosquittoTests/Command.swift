@@ -72,7 +72,10 @@ struct Command {
 @_silgen_name("posix_spawn_file_actions_addclosefrom_np")
 private func closeFrom(_ files: UnsafeMutablePointer<posix_spawn_file_actions_t>, _ descriptor: Int32) -> Int32
 
-func content(_ file: String) -> String { (try? String(contentsOfFile: file, encoding: .utf8)) ?? "" }
+/// What a file holds, as text; nothing if it is not there.
+func content(_ file: String) -> String {
+    String(decoding: FileManager.default.contents(atPath: file) ?? .init(), as: UTF8.self)
+}
 
 /// A folder for one test, which a broker that gave up root's rights can read.
 struct Folder {

@@ -188,6 +188,32 @@ import Testing
         station.client.disconnect()
     }
 
+    @Test("of many messages in one TLS record, read hands over as many as it may, and then the others")
+    func oneRecord() throws {
+        // mosquitto makes a record of each packet; openssl makes one of all that it reads at once.
+        let (port, pipe) = (freePort(), certificates.file("pipe"))
+        mkfifo(pipe, 0o600)
+        var command = Command("sh", "-c", #"pipe=$1; shift; exec "$@" <"$pipe""#, "sh", pipe)
+        command.arguments += ["openssl", "s_server", "-quiet", "-accept", "127.0.0.1:\(port)"]
+        command.arguments += ["-cert", certificates.file("server.crt"), "-key", certificates.file("server.key")]
+        let server = try command.start(log: certificates.file("log"))
+        defer { server.end(SIGKILL) }
+        let writer = open(pipe, O_WRONLY | O_CLOEXEC)
+        defer { close(writer) }
+        while !accepts("127.0.0.1", port) { usleep(10_000) }
+
+        let tls = Client.TLS(caFile: certificates.file("ca.crt"))
+        let station = try Station(.init(clientID: "c", host: "127.0.0.1", port: port, tls: tls))
+        try station.client.connect()
+        try station.run { _ in content(certificates.file("log")).contains("MQTT") }
+        let bytes = ScriptedBroker.acceptance + (1...20).flatMap { ScriptedBroker.publish([0x74], id: $0) }
+        #expect(Glibc.write(writer, bytes, bytes.count) == bytes.count)
+        try station.run(limit: 7) { !$0.connects.isEmpty }
+        #expect(station.notes.messages.count <= 7)
+        while try station.client.read(limit: 7) == .limit {}
+        #expect(station.notes.messages.count == 20)
+    }
+
     @Test("what TLS has decrypted already is never left to wait for the next packet")
     func nothingPending() throws {
         let broker = try broker()

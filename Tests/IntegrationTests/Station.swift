@@ -15,7 +15,9 @@ struct Station {
     /// - Parameters:
     ///   - domain: further keys of the domain, indented by four spaces.
     ///   - subscription: further keys of the subscription, indented by ten spaces.
-    init(sandbox: Sandbox = .shared, domain: String = "", subscription: String = "", more: String = "") throws {
+    init(
+        sandbox: Sandbox = .shared, domain: String = "", subscription: String = "", more: String = "", journal: String? = nil
+    ) throws {
         root = "t\(UUID().uuidString.prefix(8).lowercased())"
         database = try sandbox.makeDatabase()
         publisher = Publisher(sandbox)
@@ -31,7 +33,7 @@ struct Station {
                         subscriptions:
                           - topic: \(root)/{node}/{tag}
                 \(subscription)
-                """, more: more)
+                """, more: more, journal: journal)
     }
 
     /// The stored points of a series, ascending, as `ts v` with the time in microseconds.
@@ -47,8 +49,11 @@ struct Station {
     }
 
     /// The dead letters, oldest first.
-    func deadLetters() throws -> [(topic: String, reason: String, detail: String, payload: Data)] {
-        try DatabaseQueue(path: daemon.path + "/journal/demo/journal.sqlite").read { db in
+    /// - Parameter folder: the domain's, if the journal is not in the daemon's folder.
+    func deadLetters(
+        in folder: String? = nil
+    ) throws -> [(topic: String, reason: String, detail: String, payload: Data)] {
+        try DatabaseQueue(path: (folder ?? daemon.path + "/journal/demo") + "/journal.sqlite").read { db in
             try Row.fetchAll(db, sql: "SELECT topic, reason, detail, payload FROM dead_letter ORDER BY id")
                 .map { ($0[0], $0[1], $0[2], $0[3]) }
         }

@@ -1,0 +1,73 @@
+import Foundation
+import Glibc
+import Testing
+import WindrowTestSupport
+
+@Suite(.serialized) struct DiskTests {
+    /// A small disk of its own at the folder, until the value goes.
+    private final class SmallDisk {
+        let folder: TemporaryFolder
+
+        init(mebibytes: Int) throws {
+            folder = try TemporaryFolder()
+            guard mount("tmpfs", folder.path, "tmpfs", 0, "size=\(mebibytes)m") == 0 else {
+                throw FixtureError("cannot mount a tmpfs: \(String(cString: strerror(errno)))")
+            }
+        }
+
+        deinit { umount2(folder.path, Int32(MNT_DETACH)) }
+    }
+
+    @Test(
+        "a journal that has filled its disk in an outage is emptied when PostgreSQL is back, and nothing is lost",
+        .enabled(if: geteuid() == 0))
+    func fullDisk() throws {
+        let disk = try SmallDisk(mebibytes: 48)
+        let sandbox = try Sandbox()
+        let station = try Station(
+            sandbox: sandbox, subscription: "            epoch: s", journal: disk.folder.path)
+        try station.daemon.startAndWait()
+        try sandbox.stop(.postgres)
+        let (messages, points) = (24_000, 100)
+        let publisher = try BacklogPublisher(port: sandbox.mqttPort)
+        try publisher.publish(messages) { number in
+            let start = time(Int64(number) * Int64(points))
+            let data = (0..<points).map { #"{"v":\#($0),"ts":\#(start / 1_000_000 + Int64($0))}"# }
+            return ("\(station.root)/1/t", "[" + data.joined(separator: ",") + "]")
+        }
+        publisher.close()
+        try waitUntil("the disk is full") { station.daemon.log.contains("full") }
+        try sandbox.start(.postgres)
+        try waitUntil("everything is stored", timeout: .seconds(120)) { try station.count() == messages * points }
+        try station.daemon.waitUntilReady()
+        #expect(try station.deadLetters(in: disk.folder.path + "/demo").isEmpty)
+        try station.checkAccounting()
+        #expect(try station.daemon.stop() == 0)
+    }
+
+    @Test("a journal at its max_size pauses the intake by a clean disconnect, and goes on by itself")
+    func fullJournal() throws {
+        let sandbox = try Sandbox()
+        let station = try Station(sandbox: sandbox, subscription: "            epoch: s")
+        let text = try String(contentsOfFile: station.daemon.configuration, encoding: .utf8)
+        try text.replacingOccurrences(of: "/journal\n", with: "/journal\n  max_size: 8MiB\n")
+            .write(toFile: station.daemon.configuration, atomically: true, encoding: .utf8)
+        try station.daemon.startAndWait()
+        try sandbox.stop(.postgres)
+        let (messages, points) = (6_000, 100)
+        let publisher = try BacklogPublisher(port: sandbox.mqttPort)
+        try publisher.publish(messages) { number in
+            let start = time(Int64(number) * Int64(points)) / 1_000_000
+            let data = (0..<points).map { #"{"v":\#($0),"ts":\#(start + Int64($0))}"# }
+            return ("\(station.root)/1/t", "[" + data.joined(separator: ",") + "]")
+        }
+        publisher.close()
+        try waitUntil("the full journal is told") { try station.daemon.get("/readyz").body.contains("journal") }
+        #expect(station.daemon.log.contains("the journal is full; the broker keeps the messages"))
+        #expect(try station.daemon.metric("windrow_journal_bytes") ?? 0 <= Double(8 << 20))
+        try sandbox.start(.postgres)
+        try waitUntil("everything is stored", timeout: .seconds(60)) { try station.count() == messages * points }
+        try station.daemon.waitUntilReady()
+        try station.checkAccounting()
+    }
+}

@@ -68,7 +68,7 @@ extension PostgresError: CustomStringConvertible {
     public var description: String {
         var text = "PostgreSQL \(operation.rawValue): \(message)"
         if let sqlState { text += " (SQLSTATE \(sqlState))" }
-        if let hint { text += " Hint: \(hint)" }
+        if let hint { text += "; \(hint)" }
         return text
     }
 }

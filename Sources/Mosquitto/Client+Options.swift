@@ -19,8 +19,8 @@ extension Client {
         public var sessionExpirySeconds: UInt32
         /// How many messages the broker may send ahead of their acknowledgement; not 0. MQTT 5, section 3.1.2.11.3.
         public var receiveMaximum: UInt16
-        /// From `connect()` to the broker's acceptance: TCP, TLS and MQTT together. The name lookup is not counted in: it blocks,
-        /// for as long as `resolv.conf` says.
+        /// From `connect()` to the broker's acceptance: TCP, TLS and MQTT together. The name lookup is not counted in:
+        /// it blocks, for as long as `resolv.conf` says.
         public var connectTimeout: Duration
 
         public init(

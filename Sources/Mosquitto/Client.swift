@@ -13,8 +13,9 @@
 ///         try client.write()           // acknowledges all of it
 ///     }
 ///
-/// Every turn calls `read`, whatever `poll` said: it also carries the start of a connection forward, and with TLS the next message
-/// may wait in memory where `poll` cannot see it. The error that ends a connection is thrown once; then `connect()` anew.
+/// Every turn calls `read`, whatever `poll` said: it also carries the start of a connection forward, and with TLS the
+/// next message may wait in memory where `poll` cannot see it. The error that ends a connection is thrown once; then
+/// `connect()` anew.
 ///
 /// The broker may send a message again that it was given an acknowledgement for, if that was lost on its way.
 public final class Client {
@@ -34,11 +35,13 @@ public final class Client {
         self.handler = handler
     }
 
-    /// Starts to connect, after abandoning any connection there was. `read` takes it further; `ClientHandler.connected` tells when
-    /// it is done, and `read` or `keepAlive` throw if it fails or is not done within `Options.connectTimeout`.
+    /// Starts to connect, after abandoning any connection there was. `read` takes it further; `ClientHandler.connected`
+    /// tells when it is done, and `read` or `keepAlive` throw if it fails or is not done within
+    /// `Options.connectTimeout`.
     ///
-    /// MQTT 5 with clean start off: the session that the broker kept goes on. Blocks for the name lookup only. If the host has IPv4
-    /// and IPv6 addresses, and those of one kind refuse, the others are tried in turn; if they do not answer, the next call does so.
+    /// MQTT 5 with clean start off: the session that the broker kept goes on. Blocks for the name lookup only. If the
+    /// host has IPv4 and IPv6 addresses, and those of one kind refuse, the others are tried in turn; if they do not
+    /// answer, the next call does so.
     public func connect() throws(MosquittoError) {
         abandon()
         let deadline = ContinuousClock.now + options.connectTimeout
@@ -55,16 +58,18 @@ public final class Client {
 
     /// Whether something is queued for `write()`, or a beginning connection waits for its socket to become writable.
     ///
-    /// After `read` it is true until the `write` that acknowledges, so an owner that polls in between should not ask for it.
+    /// After `read` it is true until the `write` that acknowledges, so an owner that polls in between should not ask
+    /// for it.
     public var wantsWrite: Bool { connection?.wantsWrite ?? false }
 
     /// Whether the broker has accepted the connection.
     public var isConnected: Bool { connection?.isConnected ?? false }
 
-    /// Calls the handler for each packet that has come, until the socket is drained or `limit` messages were handed over.
-    /// No packet leaves in here but the CONNECT of a beginning connection.
+    /// Calls the handler for each packet that has come, until the socket is drained or `limit` messages were handed
+    /// over. No packet leaves in here but the CONNECT of a beginning connection.
     ///
-    /// If it throws, the messages of this call and of others since the last `write()` come again on the next connection.
+    /// If it throws, the messages of this call and of others since the last `write()` come again on the next
+    /// connection.
     /// - Parameter limit: at least 1.
     /// - Returns: `.limit` if more may wait where `poll` does not see it: call again without waiting.
     public func read(limit: Int) throws(MosquittoError) -> ReadOutcome {
@@ -74,22 +79,26 @@ public final class Client {
         }
     }
 
-    /// Sends all that is queued, as far as the socket takes it: with it go the acknowledgements of everything read so far. If
-    /// `wantsWrite` is still true after it, call again when the descriptor is writable.
+    /// Sends all that is queued, as far as the socket takes it. With it go the acknowledgements of everything read so
+    /// far, so call it when that is durable, and not before.
+    ///
+    /// If `wantsWrite` is still true after it, the socket is full: poll for writing, and go on with the loop.
     public func write() throws(MosquittoError) {
         try run(.write, otherwise: ()) { connection throws(MosquittoError) in try connection.write() }
     }
 
-    /// Queues a ping when one is due, for the next `write()`, and throws if the last one was not answered or a beginning connection
-    /// takes too long. Call it about once a second, and before `write()`.
+    /// Queues a ping when one is due, for the next `write()`, and throws if the last one was not answered or a
+    /// beginning connection takes too long. Call it about once a second, and before `write()`.
     public func keepAlive() throws(MosquittoError) {
         try run(.keepAlive, otherwise: ()) { connection throws(MosquittoError) in try connection.keepAlive() }
     }
 
-    /// Queues a subscription at QoS 1 to all the filters; the answer comes to `ClientHandler.subscribed`.
+    /// Queues a subscription at QoS 1 to all the filters, for the next `write()`; the answer comes to
+    /// `ClientHandler.subscribed`.
     ///
-    /// QoS 1 it is and no other: QoS 2 makes libmosquitto confirm a message before it hands it over. What was published at QoS 2
-    /// arrives at QoS 1, what was published at QoS 0 arrives at QoS 0, without any acknowledgement.
+    /// QoS 1 it is and no other: QoS 2 makes libmosquitto confirm a message before it hands it over. What was published
+    /// at QoS 2 arrives at QoS 1; what was published at QoS 0 arrives at QoS 0, without any acknowledgement.
+    /// - Throws: `.subscribe` if a filter is none or there is no connection; the connection goes on.
     @discardableResult
     public func subscribe(
         _ filters: [String], retained: RetainedDelivery = .toNewSubscription
@@ -98,16 +107,19 @@ public final class Client {
         return try connection.subscribe(filters, retained: retained)
     }
 
-    /// Queues the end of subscriptions; the answer comes to `ClientHandler.unsubscribed`.
+    /// Queues the end of subscriptions, for the next `write()`; the answer comes to `ClientHandler.unsubscribed`.
+    /// - Throws: `.unsubscribe` if a filter is none or there is no connection; the connection goes on.
     @discardableResult
     public func unsubscribe(_ filters: [String]) throws(MosquittoError) -> MessageID {
         guard let connection else { throw .notConnected(.unsubscribe) }
         return try connection.unsubscribe(filters)
     }
 
-    /// Sends what is queued, **acknowledgements included**, then DISCONNECT, and closes. The session stays with the broker.
+    /// Sends what is queued, **acknowledgements included**, then DISCONNECT, and closes. The session stays with the
+    /// broker.
     ///
-    /// - Parameter patience: how long it may block for a socket that takes nothing; after that it is as good as `abandon()`.
+    /// - Parameter patience: how long it may block for a socket that takes nothing; after that it is as good as
+    /// `abandon()`.
     public func disconnect(within patience: Duration = .seconds(2)) {
         demandOutsideHandler()
         connection?.disconnect(within: patience)

@@ -3,7 +3,8 @@
 /// From within these calls, `subscribe` and `unsubscribe` are the only methods of the client that may be called.
 /// The end of a connection is not told here: it is thrown, once, by the call that met it.
 public protocol ClientHandler: AnyObject {
-    /// The broker accepted the connection. Subscribe now, in any case: a session does not prove which subscriptions it holds.
+    /// The broker accepted the connection. Subscribe now, in any case: a session does not prove which subscriptions it
+    /// holds.
     /// - Parameter sessionPresent: the broker kept the session, and with it what was published in the meantime.
     func connected(sessionPresent: Bool)
 

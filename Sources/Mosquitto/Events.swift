@@ -20,7 +20,6 @@ final class Events {
     var sawPacket = false
     var messages = 0
     var messageLimit = 0
-    var queuedAcknowledgements = 0
 
     init(handler: any ClientHandler) { self.handler = handler }
 
@@ -67,7 +66,6 @@ final class Events {
 
     private func received(_ message: mosquitto_message, _ properties: OpaquePointer?) {
         sawPacket = true
-        if message.qos > 0 { queuedAcknowledgements += 1 }
         call { $0.received(Message(message, properties: properties)) }
         messages += 1
         // With TLS, one mosquitto_loop_read goes on through all that is decrypted already, unless it finds this.

@@ -26,8 +26,8 @@ struct Failure {
         if phase != .open, let tls = TLSFailure(errorLines: errorLines, options: options) {
             return MosquittoError(operation: .connect, code: .tls, message: tls.message, hint: tls.hint)
         }
-        // The number is of no use: closing TLS overwrites it. The broker's reason is lost, too, if its reset overtakes it, as it can
-        // with TLS 1.3, where the broker checks the client's certificate after the client is done.
+        // The number is of no use: closing TLS overwrites it. The broker's reason is lost, too, if its reset overtakes
+        // it, as it can with TLS 1.3, where the broker checks the client's certificate after the client is done.
         if code == .system, phase != .reaching, options.tls != nil {
             return MosquittoError(
                 operation: operation, code: .tls, message: "the TLS connection broke",
@@ -65,7 +65,8 @@ struct Failure {
             "check the address, and this machine's network"
         case (.keepAlive, _): "check the network, and whether the broker hangs"
         case (.malformedUTF8, _):
-            "a topic or property has characters that libmosquitto refuses; the message comes again until it is taken off the broker"
+            "a topic or property has characters that libmosquitto refuses; "
+                + "the message comes again until it is taken off the broker"
         default: nil
         }
     }

@@ -10,8 +10,8 @@ enum Library {
 
     /// Runs the start of a TLS connection: alone until one has succeeded, then without a lock.
     ///
-    /// libmosquitto sets up TLS in the first connection that needs it, without a lock. Two threads doing so at once give their
-    /// handles different slots for their context, and one of them then refuses a good certificate.
+    /// libmosquitto sets up TLS in the first connection that needs it, without a lock. Two threads doing so at once
+    /// give their handles different slots for their context, and one of them then refuses a good certificate.
     static func startingTLS(_ start: () -> Int32) -> Int32 {
         let first = tlsIsSetUp.withLock { isSetUp -> Int32? in
             if isSetUp { return nil }

@@ -9,7 +9,8 @@ public struct Message: ~Copyable {
 
     /// 0 or 1: this client asks for 1, and a broker may lower it.
     public let qos: UInt8
-    /// It was stored at the broker before the subscription was made, rather than published to it. MQTT 5, section 3.3.1.3.
+    /// It was stored at the broker before the subscription was made, rather than published to it. MQTT 5, section
+    /// 3.3.1.3.
     public let isRetained: Bool
 
     init(_ message: mosquitto_message, properties: OpaquePointer?) {

@@ -3,9 +3,9 @@ import Glibc
 
 /// What went wrong between this process and a broker. Holds no password and no payload.
 ///
-/// An error of `.configure` comes from `Client.init` only, and stays until the options change. After one of `.subscribe` or
-/// `.unsubscribe` the connection goes on. Any other has ended the connection, and what was not acknowledged comes again: drop it,
-/// wait a little and `connect()` anew.
+/// An error of `.configure` comes from `Client.init` only, and stays until the options change. After one of
+/// `.subscribe` or `.unsubscribe` the connection goes on. Any other has ended the connection, and what was not
+/// acknowledged comes again: drop it, wait a little and `connect()` anew.
 public struct MosquittoError: Error, Sendable, Equatable {
     /// What was being done.
     public enum Operation: String, Sendable {
@@ -76,7 +76,7 @@ public struct MosquittoError: Error, Sendable, Equatable {
 
 extension MosquittoError: CustomStringConvertible {
     public var description: String {
-        "MQTT \(operation.rawValue): \(message)" + (hint.map { " Hint: \($0)" } ?? "")
+        "MQTT \(operation.rawValue): \(message)" + (hint.map { "; \($0)" } ?? "")
     }
 }
 

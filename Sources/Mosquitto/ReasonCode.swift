@@ -42,7 +42,9 @@ extension ReasonCode {
         case .unsupportedProtocolVersion: "the broker must speak MQTT 5"
         case .clientIDNotValid: "choose another client id"
         case .badUserNameOrPassword: "check user name and password against the broker's"
-        case .notAuthorized, .banned: "the broker's access rules must allow this client, user and topic"
+        case .notAuthorized:
+            "check user name and password; the broker's access rules must allow this client, user and topic"
+        case .banned: "the broker's access rules must allow this client and user"
         case .serverUnavailable, .serverBusy, .serverShuttingDown: "the broker is not ready; it is tried again"
         case .keepAliveTimeout: "the broker heard nothing for too long; a longer keep-alive may help"
         case .sessionTakenOver: "another client uses the same client id; each needs one of its own"

@@ -57,11 +57,4 @@ struct Socket {
     func closeOnExec() {
         _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
     }
-
-    /// Holds back partial segments until `isOn` is false again. tcp(7).
-    func setCork(_ isOn: Bool) {
-        var value: Int32 = isOn ? 1 : 0
-        // A failure costs speed, nothing else.
-        _ = setsockopt(descriptor, Int32(IPPROTO_TCP), TCP_CORK, &value, socklen_t(MemoryLayout<Int32>.size))
-    }
 }

@@ -1,7 +1,8 @@
 /// Makes sense of the lines that libmosquitto logs when TLS fails; its error code says no more than that it did.
 ///
-/// The lines look like `OpenSSL Error[0]: error:0A000086:SSL routines::certificate verify failed`, where the hexadecimal number
-/// holds OpenSSL's library (from bit 23) and reason (below), and like `Error: host name verification failed.`
+/// The lines look like `OpenSSL Error[0]: error:0A000086:SSL routines::certificate verify failed`, where the
+/// hexadecimal number holds OpenSSL's library (from bit 23) and reason (below), and like `Error: host name verification
+/// failed.`
 struct TLSFailure {
     var message: String
     var hint: String?
@@ -33,8 +34,8 @@ struct TLSFailure {
         func hint(_ options: Client.Options) -> String? {
             switch reason {
             case 134:  // certificate verify failed
-                "the broker's certificate must be valid now, signed by \(options.tls?.caFile ?? "an authority of the system"), "
-                    + "and made out to \(options.host)"
+                "the broker's certificate must be valid now, made out to \(options.host), "
+                    + "and signed by \(options.tls?.caFile ?? "an authority of the system")"
             case 267: "the broker does not speak TLS on port \(options.port)"  // wrong version number
             case 294: "the broker broke off: does it speak TLS on port \(options.port)?"  // unexpected EOF
             case 1040, 1042, 1048, 1116:  // handshake failure, bad certificate, unknown CA, certificate required

@@ -16,7 +16,8 @@ struct Station {
     ///   - domain: further keys of the domain, indented by four spaces.
     ///   - subscription: further keys of the subscription, indented by ten spaces.
     init(
-        sandbox: Sandbox = .shared, domain: String = "", subscription: String = "", more: String = "", journal: String? = nil
+        sandbox: Sandbox = .shared, domain: String = "", subscription: String = "", more: String = "",
+        journal: String? = nil
     ) throws {
         root = "t\(UUID().uuidString.prefix(8).lowercased())"
         database = try sandbox.makeDatabase()

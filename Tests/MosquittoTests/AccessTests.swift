@@ -58,9 +58,11 @@ import Testing
         let rules = try folder.write(
             "rules.json",
             """
-            {"defaultACLAccess": {"publishClientSend": true, "publishClientReceive": true, "subscribe": false, "unsubscribe": true},
+            {"defaultACLAccess":
+              {"publishClientSend": true, "publishClientReceive": true, "subscribe": false, "unsubscribe": true},
              "anonymousGroup": "anyone", "groups": [{"groupname": "anyone", "roles": [{"rolename": "reader"}]}],
-             "roles": [{"rolename": "reader", "acls": [{"acltype": "subscribePattern", "topic": "open/#", "allow": true}]}]}
+             "roles": [{"rolename": "reader", "acls":
+              [{"acltype": "subscribePattern", "topic": "open/#", "allow": true}]}]}
             """)
         let broker = try Broker(["plugin \(try #require(dynamicSecurity))", "plugin_opt_config_file \(rules)"])
         defer { broker.stop() }

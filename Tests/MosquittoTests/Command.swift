@@ -28,8 +28,8 @@ struct Command {
 
     /// Starts it; what it prints goes to the file `log`.
     ///
-    /// Not by Foundation's Process: that one's children inherit each other's descriptors, and a connection that two processes hold
-    /// does not end when one of them closes it.
+    /// Not by Foundation's Process: that one's children inherit each other's descriptors, and a connection that two
+    /// processes hold does not end when one of them closes it.
     func start(log: String) throws -> Running {
         var files = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&files)

@@ -1,6 +1,7 @@
 import Glibc
 
-/// The broker's end of a TCP connection, byte by byte: for what a real broker does not do, and to see what a client sends.
+/// The broker's end of a TCP connection, byte by byte: for what a real broker does not do, and to see what a client
+/// sends.
 final class ScriptedBroker {
     let port: UInt16
     private let listening: Int32

@@ -44,8 +44,8 @@ final class Station {
         while ContinuousClock.now < deadline { try turn(writing: writing) }
     }
 
-    /// Connects, and waits until the broker has answered the subscription. To send that acknowledges what came along; without
-    /// filters, nothing is.
+    /// Connects, and waits until the broker has answered the subscription. To send that acknowledges what came along;
+    /// without filters, nothing is.
     func connect() throws {
         let (connects, subscriptions) = (notes.connects.count, notes.subscriptions.count)
         try client.connect()

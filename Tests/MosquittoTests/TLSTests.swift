@@ -225,7 +225,8 @@ import Testing
         station.notes.filters = []
         let start = ContinuousClock.now
         try station.connect()
-        // Each turn waits for the descriptor: were a message left in OpenSSL's memory, the last turn would take ten seconds.
+        // Each turn waits for the descriptor: were a message left in OpenSSL's memory, the last turn would take ten
+        // seconds.
         while station.notes.messages.count < 2000 { try station.turn(limit: 100_000, wait: 10_000) }
         #expect(ContinuousClock.now - start < .seconds(8))
         station.client.disconnect()

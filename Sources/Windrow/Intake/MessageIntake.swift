@@ -87,7 +87,8 @@ final class MessageIntake: ClientHandler {
             try subscribe()
             if !dropped.isEmpty {
                 log.notice(
-                    "unsubscribing from topics that the configuration no longer has", metadata: ["topics": "\(dropped)"]
+                    "unsubscribing from topics that the configuration no longer has",
+                    metadata: ["topics": "\(dropped.joined(separator: " "))"]
                 )
                 subscriptions?.requestedUnsubscribe(try client.unsubscribe(dropped))
             }

@@ -20,16 +20,18 @@ final class Journal: Sendable {
 
     private let pool: DatabasePool
     private let lock: JournalLock
-    private let ballast: JournalBallast
     private let log: Logger
     private let maxSize: Int
-    private let maxDeadLetterBytes: Int
-    private let usage: Mutex<Usage>
+    let ballast: JournalBallast
+    let maxDeadLetterBytes: Int
+    let usage: Mutex<Usage>
     private let name: Mutex<NodeUUID>
 
-    private struct Usage {
+    /// What the journal takes up, and whether it takes more.
+    struct Usage {
         var bytes: Int
-        var deadLetterBytes: Int
+        /// nil: to be counted anew.
+        var deadLetterBytes: Int?
         var deadLettersDropped = 0
         var isFull = false
         /// The disk was full: until then there is no use in trying.
@@ -72,12 +74,11 @@ final class Journal: Sendable {
         self.maxSize = maxSize
         self.maxDeadLetterBytes = maxDeadLetterBytes
         do {
-            let (uuid, last, bytes, deadLetterBytes) = try pool.read { db in
+            let (uuid, last, bytes) = try pool.read { db in
                 (
                     try String.fetchOne(db, sql: "SELECT uuid FROM journal") ?? "",
                     try Int64.fetchOne(db, sql: "SELECT seq FROM sqlite_sequence WHERE name = 'batch'") ?? 0,
-                    try Self.usedBytes(db),
-                    try Int.fetchOne(db, sql: "SELECT coalesce(sum(bytes), 0) FROM dead_letter") ?? 0
+                    try Self.usedBytes(db)
                 )
             }
             guard let parsed = Array(uuid.utf8).withUnsafeBytes({ NodeUUID(utf8: $0) }) else {
@@ -87,7 +88,7 @@ final class Journal: Sendable {
             }
             name = Mutex(parsed)
             lastPositionAtOpen = JournalPosition(last)
-            usage = Mutex(Usage(bytes: bytes, deadLetterBytes: deadLetterBytes))
+            usage = Mutex(Usage(bytes: bytes))
         } catch {
             throw JournalError(error, operation: "read the journal")
         }
@@ -129,59 +130,20 @@ final class Journal: Sendable {
                 kind: .full, operation: "append \(size) bytes", code: nil, message: "journal.max_size is reached",
                 hint: "bring PostgreSQL back so that the journal drains, or raise journal.max_size")
         }
-        do {
-            let room = maxDeadLetterBytes
-            let kept = usage.withLock { $0.deadLetterBytes }
-            let (positions, after) = try pool.write { db in
+        do throws(JournalError) {
+            return try write("append to the journal") { db in
                 let insert = try db.cachedStatement(sql: "INSERT INTO batch (points, body) VALUES (?, ?)")
                 var positions: [JournalPosition] = []
                 for (points, body) in bodies {
                     try insert.execute(arguments: [points, body])
                     positions.append(JournalPosition(db.lastInsertedRowID))
                 }
-                let deadLetters = try Self.store(deadLetters, db, keptBytes: kept, maxBytes: room)
-                return (positions, (used: try Self.usedBytes(db), deadLetters: deadLetters))
+                try store(deadLetters.map { ($0, nil) }, db)
+                return positions
             }
-            usage.withLock {
-                $0.bytes = after.used
-                $0.deadLetterBytes = after.deadLetters.bytes
-                $0.deadLettersDropped += after.deadLetters.dropped
-            }
-            return positions
         } catch {
-            let error = JournalError(error, operation: "append to the journal")
             if error.kind == .full { usage.withLock { $0.blockedUntil = .now + Self.diskFullPause } }
             throw error
-        }
-    }
-
-    /// Stores dead letters found after acceptance. `origin` names the place in the journal that each comes from: one that is
-    /// there already, because a crash made the daemon read that place twice, is not stored again.
-    ///
-    /// Their points were acknowledged, so these letters do not make room for others: when there is no room, it throws `full`.
-    func append(deadLetters: [(letter: DeadLetter, origin: String)]) throws(JournalError) {
-        do {
-            try store(deadLetters)
-        } catch  where error.kind == .full {
-            ballast.drop()
-            try store(deadLetters)
-        }
-    }
-
-    private func store(_ deadLetters: [(letter: DeadLetter, origin: String)]) throws(JournalError) {
-        do {
-            let room = maxDeadLetterBytes
-            let kept = usage.withLock { $0.deadLetterBytes }
-            let after = try pool.write { db in
-                try Self.store(
-                    deadLetters.map(\.letter), origins: deadLetters.map(\.origin), db, keptBytes: kept, maxBytes: room)
-            }
-            usage.withLock {
-                $0.deadLetterBytes = after.bytes
-                $0.deadLettersDropped += after.dropped
-            }
-        } catch {
-            throw JournalError(error, operation: "keep a dead letter")
         }
     }
 
@@ -190,31 +152,27 @@ final class Journal: Sendable {
     /// A batch that fails its checksum is moved to the dead letters, so that it neither blocks those behind it nor is lost.
     func read(after position: JournalPosition, byteLimit: Int) throws(JournalError) -> [StoredBatch] {
         var stored: [StoredBatch] = []
-        var damaged: [(letter: DeadLetter, origin: String)] = []
-        do {
-            try pool.read { db in
-                let rows = try Row.fetchCursor(
-                    db, sql: "SELECT position, body FROM batch WHERE position > ? ORDER BY position",
-                    arguments: [position.number])
-                var size = 0
-                while size < byteLimit, let row = try rows.next() {
-                    let position = JournalPosition(row[0])
-                    try row.withUnsafeData(atIndex: 1) { body in
-                        (body ?? Data()).withUnsafeBytes { bytes in
-                            size += bytes.count
-                            do throws(RecordBatch.DecodingError) {
-                                stored.append(StoredBatch(position: position, batch: try RecordBatch(encoded: bytes)))
-                            } catch {
-                                damaged.append(
-                                    (Self.deadLetter(damaged: bytes, at: position, why: error), "\(position.number)"))
-                                stored.append(StoredBatch(position: position, batch: RecordBatch()))
-                            }
+        var damaged: [(letter: DeadLetter, origin: String?)] = []
+        try read("read the journal") { db in
+            let rows = try Row.fetchCursor(
+                db, sql: "SELECT position, body FROM batch WHERE position > ? ORDER BY position",
+                arguments: [position.number])
+            var size = 0
+            while size < byteLimit, let row = try rows.next() {
+                let position = JournalPosition(row[0])
+                try row.withUnsafeData(atIndex: 1) { body in
+                    (body ?? Data()).withUnsafeBytes { bytes in
+                        size += bytes.count
+                        do throws(RecordBatch.DecodingError) {
+                            stored.append(StoredBatch(position: position, batch: try RecordBatch(encoded: bytes)))
+                        } catch {
+                            damaged.append(
+                                (Self.deadLetter(damaged: bytes, at: position, why: error), "\(position.number)"))
+                            stored.append(StoredBatch(position: position, batch: RecordBatch()))
                         }
                     }
                 }
             }
-        } catch {
-            throw JournalError(error, operation: "read the journal")
         }
         if !damaged.isEmpty {
             log.error(
@@ -251,87 +209,30 @@ final class Journal: Sendable {
     }
 
     private func delete(through position: JournalPosition) throws(JournalError) {
-        do {
-            let used = try pool.writeWithoutTransaction { db in
-                try db.cachedStatement(sql: "DELETE FROM batch WHERE position <= ?").execute(arguments: [
-                    position.number
-                ])
-                // Gives the disk back what an outage took, a little at a time.
-                if try Int.fetchOne(db, sql: "PRAGMA freelist_count") ?? 0 > Self.freePagesKept {
-                    try db.execute(sql: "PRAGMA incremental_vacuum(\(Self.freePagesKept))")
-                }
-                return try Self.usedBytes(db)
+        try write("trim the journal") { db in
+            try db.cachedStatement(sql: "DELETE FROM batch WHERE position <= ?").execute(arguments: [position.number])
+        }
+        // Gives the disk back what an outage took, a little at a time.
+        try write("shrink the journal") { db in
+            if try Int.fetchOne(db, sql: "PRAGMA freelist_count") ?? 0 > Self.freePagesKept {
+                try db.execute(sql: "PRAGMA incremental_vacuum(\(Self.freePagesKept))")
             }
-            usage.withLock { $0.bytes = used }
-        } catch {
-            throw JournalError(error, operation: "trim the journal")
         }
     }
 
     /// Batches after a position.
     func batchCount(after position: JournalPosition) throws(JournalError) -> Int {
-        do {
-            return try pool.read { db in
-                try Int.fetchOne(db, sql: "SELECT count(*) FROM batch WHERE position > ?", arguments: [position.number])
-                    ?? 0
-            }
-        } catch {
-            throw JournalError(error, operation: "read the journal")
+        try read("read the journal") { db in
+            try Int.fetchOne(db, sql: "SELECT count(*) FROM batch WHERE position > ?", arguments: [position.number])
+                ?? 0
         }
     }
 
     /// Gives the journal a new UUID: no position that the database knows is one of this journal any more.
     func rename() throws(JournalError) {
         let fresh = UUID().uuidString.lowercased()
-        do {
-            try pool.write { try $0.execute(sql: "UPDATE journal SET uuid = ?", arguments: [fresh]) }
-        } catch {
-            throw JournalError(error, operation: "rename the journal")
-        }
+        try write("rename the journal") { try $0.execute(sql: "UPDATE journal SET uuid = ?", arguments: [fresh]) }
         if let uuid = Array(fresh.utf8).withUnsafeBytes({ NodeUUID(utf8: $0) }) { name.withLock { $0 = uuid } }
-    }
-
-    /// The newest dead letters, newest first.
-    func deadLetters(limit: Int) throws(JournalError) -> [DeadLetter] {
-        do {
-            return try pool.read { db in
-                try Row.fetchAll(
-                    db,
-                    sql: """
-                        SELECT received_at, topic, reason, detail, payload, payload_size FROM dead_letter
-                        ORDER BY id DESC LIMIT ?
-                        """, arguments: [limit]
-                ).map(DeadLetter.init(row:))
-            }
-        } catch {
-            throw JournalError(error, operation: "read the dead letters")
-        }
-    }
-
-    /// The filters that an MQTT session was last known to be subscribed to.
-    func subscriptions(of session: String) throws(JournalError) -> Set<String> {
-        do {
-            return try pool.read { db in
-                try String.fetchSet(db, sql: "SELECT filter FROM subscription WHERE session = ?", arguments: [session])
-            }
-        } catch {
-            throw JournalError(error, operation: "read the subscriptions")
-        }
-    }
-
-    func setSubscriptions(_ filters: Set<String>, of session: String) throws(JournalError) {
-        if try subscriptions(of: session) == filters { return }
-        do {
-            try pool.write { db in
-                try db.execute(sql: "DELETE FROM subscription WHERE session = ?", arguments: [session])
-                for filter in filters {
-                    try db.execute(
-                        sql: "INSERT INTO subscription (session, filter) VALUES (?, ?)", arguments: [session, filter])
-                }
-            }
-        } catch {
-            throw JournalError(error, operation: "remember the subscriptions")
-        }
     }
 
     /// Ends all use of the journal.
@@ -342,6 +243,31 @@ final class Journal: Sendable {
             try pool.close()
         } catch {
             throw JournalError(error, operation: "close the journal")
+        }
+    }
+
+    /// Reads from a snapshot of the journal.
+    func read<R>(_ operation: String, _ body: (Database) throws -> R) throws(JournalError) -> R {
+        do {
+            return try pool.read(body)
+        } catch {
+            throw JournalError(error, operation: operation)
+        }
+    }
+
+    /// Changes the journal in one transaction, and takes note of its size.
+    func write<R>(_ operation: String, _ body: (Database) throws -> R) throws(JournalError) -> R {
+        do {
+            return try pool.write { db in
+                let result = try body(db)
+                let bytes = try Self.usedBytes(db)
+                usage.withLock { $0.bytes = bytes }
+                return result
+            }
+        } catch {
+            // What the transaction noted of the dead letters is undone with it.
+            usage.withLock { $0.deadLetterBytes = nil }
+            throw JournalError(error, operation: operation)
         }
     }
 
@@ -364,57 +290,11 @@ final class Journal: Sendable {
         return (pages - free) * size
     }
 
-    private static func store(
-        _ letters: [DeadLetter], origins: [String]? = nil, _ db: Database, keptBytes: Int, maxBytes: Int
-    ) throws -> (bytes: Int, dropped: Int) {
-        guard !letters.isEmpty else { return (keptBytes, 0) }
-        var bytes = keptBytes
-        var dropped = 0
-        let insert = try db.cachedStatement(
-            sql: """
-                INSERT INTO dead_letter (received_at, topic, reason, detail, payload, payload_size, bytes, origin)
-                VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (origin) DO NOTHING
-                """)
-        for (place, letter) in letters.enumerated() {
-            try insert.execute(arguments: [
-                letter.receivedAt.microseconds, letter.topic, letter.reason.rawValue, letter.detail,
-                Data(letter.payload),
-                letter.payloadSize, letter.byteCount, origins?[place],
-            ])
-            if db.changesCount > 0 { bytes += letter.byteCount }
-        }
-        let oldest = try db.cachedStatement(
-            sql: "SELECT id, bytes FROM dead_letter WHERE origin IS NULL ORDER BY id LIMIT 1")
-        let drop = try db.cachedStatement(sql: "DELETE FROM dead_letter WHERE id = ?")
-        while bytes > maxBytes, let row = try Row.fetchOne(oldest) {
-            try drop.execute(arguments: [row[0] as Int64])
-            bytes -= row[1] as Int
-            dropped += 1
-        }
-        if bytes > maxBytes, origins != nil {
-            throw JournalError(
-                kind: .full, operation: "keep a dead letter", code: nil, message: "journal.max_dead_letters is reached",
-                hint: "raise journal.max_dead_letters: these letters hold points that were acknowledged")
-        }
-        return (bytes, dropped)
-    }
-
     private static func deadLetter(
         damaged bytes: UnsafeRawBufferPointer, at position: JournalPosition, why: RecordBatch.DecodingError
     ) -> DeadLetter {
         DeadLetter(
             receivedAt: .now, topic: "journal position \(position.number)", payload: bytes,
             rejection: Rejection(.journalDamaged, "the batch cannot be read: \(why)"), limit: .max)
-    }
-}
-
-extension DeadLetter {
-    fileprivate init(row: Row) {
-        receivedAt = Timestamp(microseconds: row[0])
-        topic = row[1]
-        reason = Rejection.Reason(rawValue: row[2]) ?? .journalDamaged
-        detail = row[3]
-        payload = Array(row[4] as Data)
-        payloadSize = row[5]
     }
 }

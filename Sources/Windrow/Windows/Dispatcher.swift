@@ -197,7 +197,7 @@ actor Dispatcher {
         guard resolved.contains(nil) else { return [] }
         let batch = stored.batch
         var refused: Set<Int> = []
-        var letters: [(letter: DeadLetter, origin: String)] = []
+        var letters: [(letter: DeadLetter, origin: String?)] = []
         for record in batch.records {
             guard let unknown = record.first(where: { resolved[Int(batch.edits[$0].series)] == nil }) else { continue }
             let node = batch.series[Int(batch.edits[unknown].series)].node

@@ -198,11 +198,9 @@ actor Lane {
     private func keep(_ refused: [RefusedItem], at position: JournalPosition, _ connection: Connection) throws {
         if refused.isEmpty { return }
         let names = try Catalog.names(of: Set(refused.map(\.series)), settings.database.schema, connection)
-        let letters = refused.map { item in
-            (
-                letter: DeadLetter(item, name: names[item.series]),
-                origin: "\(position.number)/lane \(number)/\(item.series.number)/\(item.content)"
-            )
+        let letters = refused.map { item -> (letter: DeadLetter, origin: String?) in
+            let origin = "\(position.number)/lane \(number)/\(item.series.number)/\(item.content)"
+            return (DeadLetter(item, name: names[item.series]), origin)
         }
         try journal.append(deadLetters: letters)
         log.error(

@@ -1,0 +1,86 @@
+import Foundation
+import GRDB
+
+extension Journal {
+    /// Stores dead letters found after acceptance. `origin` names the place in the journal that each comes from: one that is
+    /// there already, because a crash made the daemon read that place twice, is not stored again.
+    ///
+    /// Their points were acknowledged, so these letters never make room for others: when there is no room, it throws `full`.
+    func append(deadLetters: [(letter: DeadLetter, origin: String?)]) throws(JournalError) {
+        do throws(JournalError) {
+            try write("keep a dead letter") { try store(deadLetters, $0) }
+        } catch {
+            guard error.kind == .full else { throw error }
+            ballast.drop()
+            try write("keep a dead letter") { try store(deadLetters, $0) }
+        }
+    }
+
+    /// Part of a transaction: stores dead letters, and drops the oldest of those that may go while there are too many.
+    func store(_ letters: [(letter: DeadLetter, origin: String?)], _ db: Database) throws {
+        if letters.isEmpty { return }
+        var bytes =
+            try usage.withLock { $0.deadLetterBytes }
+            ?? Int.fetchOne(db, sql: "SELECT coalesce(sum(bytes), 0) FROM dead_letter") ?? 0
+        let insert = try db.cachedStatement(
+            sql: """
+                INSERT INTO dead_letter (received_at, topic, reason, detail, payload, payload_size, bytes, origin)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (origin) DO NOTHING
+                """)
+        for (letter, origin) in letters {
+            try insert.execute(arguments: [
+                letter.receivedAt.microseconds, letter.topic, letter.reason.rawValue, letter.detail,
+                Data(letter.payload),
+                letter.payloadSize, letter.byteCount, origin,
+            ])
+            if db.changesCount > 0 { bytes += letter.byteCount }
+        }
+        let dropped = try makeRoom(&bytes, db)
+        if bytes > maxDeadLetterBytes, letters.contains(where: { $0.origin != nil }) {
+            throw JournalError(
+                kind: .full, operation: "keep a dead letter", code: nil, message: "journal.max_dead_letters is reached",
+                hint: "raise journal.max_dead_letters: these letters hold points that were acknowledged")
+        }
+        usage.withLock {
+            $0.deadLetterBytes = bytes
+            $0.deadLettersDropped += dropped
+        }
+    }
+
+    private func makeRoom(_ bytes: inout Int, _ db: Database) throws -> Int {
+        let oldest = try db.cachedStatement(
+            sql: "SELECT id, bytes FROM dead_letter WHERE origin IS NULL ORDER BY id LIMIT 1")
+        let drop = try db.cachedStatement(sql: "DELETE FROM dead_letter WHERE id = ?")
+        var dropped = 0
+        while bytes > maxDeadLetterBytes, let row = try Row.fetchOne(oldest) {
+            try drop.execute(arguments: [row[0] as Int64])
+            bytes -= row[1] as Int
+            dropped += 1
+        }
+        return dropped
+    }
+
+    /// The newest dead letters, newest first.
+    func deadLetters(limit: Int) throws(JournalError) -> [DeadLetter] {
+        try read("read the dead letters") { db in
+            try Row.fetchAll(
+                db,
+                sql: """
+                    SELECT received_at, topic, reason, detail, payload, payload_size FROM dead_letter
+                    ORDER BY id DESC LIMIT ?
+                    """, arguments: [limit]
+            ).map(DeadLetter.init(row:))
+        }
+    }
+}
+
+extension DeadLetter {
+    fileprivate init(row: Row) {
+        receivedAt = Timestamp(microseconds: row[0])
+        topic = row[1]
+        reason = Rejection.Reason(rawValue: row[2]) ?? .journalDamaged
+        detail = row[3]
+        payload = Array(row[4] as Data)
+        payloadSize = row[5]
+    }
+}

@@ -166,7 +166,8 @@ import Testing
         try station.run(writing: false, limit: 7) { $0.connects.count == 2 }
         #expect(station.notes.messages.count <= 7)
         var counts: [Int] = []
-        while station.notes.messages.count < 100 {
+        let deadline = ContinuousClock.now + .seconds(20)
+        while station.notes.messages.count < 100, ContinuousClock.now < deadline {
             let before = station.notes.messages.count
             let outcome = try station.client.read(limit: 7)
             let count = station.notes.messages.count - before

@@ -29,12 +29,13 @@ final class Station {
 
     /// Goes on until something is so.
     func run(
-        writing: Bool = true, limit: Int = 100, within duration: Duration = .seconds(20), until isSo: (Notes) -> Bool
+        writing: Bool = true, limit: Int = 100, wait milliseconds: Int32 = 20, within duration: Duration = .seconds(20),
+        until isSo: (Notes) -> Bool
     ) throws {
         let deadline = ContinuousClock.now + duration
         while !isSo(notes) {
             guard ContinuousClock.now < deadline else { throw TimedOut() }
-            try turn(writing: writing, limit: limit)
+            try turn(writing: writing, limit: limit, wait: milliseconds)
         }
     }
 

@@ -169,10 +169,11 @@ import Testing
         station.notes.filters = []
         try broker.publish("a", count: 500)
         for _ in 1...2 {
-            while station.notes.messages.count < 500 {
-                let before = station.notes.messages.count
-                try station.turn(writing: false, limit: 7)
-                #expect(station.notes.messages.count - before <= 7)
+            var before = station.notes.messages.count
+            try station.run(writing: false, limit: 7) { notes in
+                #expect(notes.messages.count - before <= 7)
+                before = notes.messages.count
+                return before >= 500
             }
             #expect(station.notes.texts == (1...500).map(String.init))
             station.client.abandon()
@@ -200,7 +201,7 @@ import Testing
         defer { server.end(SIGKILL) }
         let writer = open(pipe, O_WRONLY | O_CLOEXEC)
         defer { close(writer) }
-        while !accepts("127.0.0.1", port) { usleep(10_000) }
+        for _ in 1...500 where !accepts("127.0.0.1", port) { usleep(10_000) }
 
         let tls = Client.TLS(caFile: certificates.file("ca.crt"))
         let station = try Station(.init(clientID: "c", host: "127.0.0.1", port: port, tls: tls))
@@ -227,7 +228,7 @@ import Testing
         try station.connect()
         // Each turn waits for the descriptor: were a message left in OpenSSL's memory, the last turn would take ten
         // seconds.
-        while station.notes.messages.count < 2000 { try station.turn(limit: 100_000, wait: 10_000) }
+        try station.run(limit: 100_000, wait: 10_000) { $0.messages.count >= 2000 }
         #expect(ContinuousClock.now - start < .seconds(8))
         station.client.disconnect()
     }

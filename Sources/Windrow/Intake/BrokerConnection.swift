@@ -27,10 +27,8 @@ actor BrokerConnection {
 
     /// Messages that a batch holds at most.
     private static let batchMessages = 2000
-    /// Bytes of payload after which a batch takes no more messages.
-    private static let batchBytes = 4 << 20
-    /// Messages read between two looks at the size of the batch.
-    private static let readStep = 32
+    /// Messages read between two looks at the size of the batch: with these, too, it fits into an empty journal.
+    private static let readStep = 8
     /// Between two looks at a journal that is full, and between keep-alive checks.
     private static let tick = Duration.seconds(1)
     /// After which a subscription that the broker refused is tried again.
@@ -65,7 +63,8 @@ actor BrokerConnection {
     /// Takes messages until `stop()`; connects again, with growing pauses, as often as it must.
     func run() {
         let intake = MessageIntake(
-            filters: broker.subscriptions.map(\.topic.filter), decoder: makeDecoder(), log: log)
+            filters: broker.subscriptions.map(\.topic.filter), largestMessage: journal.largestMessage,
+            decoder: makeDecoder(), log: log)
         let client: Client
         do {
             client = try Client(Client.Options(broker), handler: intake)
@@ -130,7 +129,7 @@ actor BrokerConnection {
 
     /// Fills the batch. True when more is waiting.
     private func read(_ client: Client, _ intake: MessageIntake) throws -> Bool {
-        while intake.messageCount < Self.batchMessages, intake.byteCount < Self.batchBytes {
+        while intake.messageCount < Self.batchMessages, intake.byteCount < journal.batchSize {
             if try client.read(limit: Self.readStep) == .drained { return false }
         }
         return true

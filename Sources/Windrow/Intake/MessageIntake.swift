@@ -14,6 +14,7 @@ final class MessageIntake: ClientHandler {
     }
 
     let filters: [String]
+    private let largestMessage: Int
     private let decoder: MessageDecoder
     private let log: Logger
     private var rejectionLog = RejectionLog()
@@ -31,8 +32,10 @@ final class MessageIntake: ClientHandler {
     /// Bytes of their payloads.
     private(set) var byteCount = 0
 
-    init(filters: [String], decoder: MessageDecoder, log: Logger) {
+    /// - Parameter largestMessage: bytes of a payload that are accepted at most.
+    init(filters: [String], largestMessage: Int, decoder: MessageDecoder, log: Logger) {
         self.filters = filters
+        self.largestMessage = largestMessage
         self.decoder = decoder
         self.log = log
     }
@@ -121,6 +124,12 @@ final class MessageIntake: ClientHandler {
                 byteCount += payload.count
                 let topic = UnsafeRawBufferPointer(topic)
                 do throws(Rejection) {
+                    guard payload.count <= largestMessage else {
+                        throw Rejection(
+                            .tooLarge,
+                            "the payload has \(payload.count) bytes, no more than \(largestMessage) are accepted "
+                                + "(a thirty-second of journal.max_size)")
+                    }
                     let outcome = try decoder.decode(
                         topic: topic, payload: payload, overwriteProperty: overwrite, isRetained: isRetained,
                         receivedAt: now,

@@ -108,6 +108,11 @@ final class Journal: Sendable {
         }
     }
 
+    /// Bytes of a message that are accepted at most: a batch that does not fit into an empty journal would come again for ever.
+    var largestMessage: Int { maxSize / 32 }
+    /// Bytes of messages at which a batch is full.
+    var batchSize: Int { min(maxSize / 16, 4 << 20) }
+
     /// Bytes in use, dead letters included.
     var usedBytes: Int { usage.withLock { $0.bytes } }
     /// Dead letters that made room for newer ones since the journal was opened.

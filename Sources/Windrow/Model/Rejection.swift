@@ -22,6 +22,8 @@ public struct Rejection: Error, Hashable, Sendable {
         case badTag = "bad_tag"
         case unknownNode = "unknown_node"
         case emptyPayload = "empty_payload"
+        /// Larger than a thirty-second of `journal.max_size`.
+        case tooLarge = "too_large"
         case invalidUTF8 = "invalid_utf8"
         case malformedJSON = "malformed_json"
         case tooDeep = "too_deep"

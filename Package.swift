@@ -58,7 +58,7 @@ let package = Package(
         .testTarget(
             name: "WindrowTests",
             dependencies: [
-                "Windrow", "WindrowTestSupport",
+                "Mosquitto", "Windrow", "WindrowTestSupport",
                 .product(name: "GRDB", package: "GRDB.swift"),
             ],
             swiftSettings: strict),

@@ -12,7 +12,10 @@ public final class Sandbox: Sendable {
     public static let shared: Sandbox = {
         do {
             let sandbox = try Sandbox()
-            atexit { Sandbox.shared.down() }
+            atexit {
+                Sandbox.shared.down()
+                Sandbox.shared.folder.remove()
+            }
             return sandbox
         } catch {
             fatalError("cannot start the sandbox: \(error)")

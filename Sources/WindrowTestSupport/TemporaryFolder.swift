@@ -12,6 +12,11 @@ public final class TemporaryFolder: Sendable {
     }
 
     deinit {
+        remove()
+    }
+
+    /// Removes the folder now: for one that lives as long as the process, whose end runs no deinit.
+    public func remove() {
         try? FileManager.default.removeItem(atPath: path)
     }
 

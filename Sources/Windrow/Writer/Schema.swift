@@ -106,6 +106,7 @@ extension Schema {
         // The usual start finds nothing to do, and then needs no lock and no right to create anything.
         if try installedVersion(connection) == Schema.version { return [] }
         try connection.execute("SELECT pg_advisory_lock(hashtextextended($1, 0))", [.text(lockName)])
+        // Failing means that the connection is lost, and the lock with it.
         defer { _ = try? connection.execute("SELECT pg_advisory_unlock(hashtextextended($1, 0))", [.text(lockName)]) }
         let installed = try installedVersion(connection)
         if installed > Schema.version { throw SchemaError.newer(schema: name, version: installed) }

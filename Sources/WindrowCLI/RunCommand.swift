@@ -7,7 +7,7 @@ struct RunCommand: AsyncParsableCommand {
         commandName: "run", abstract: "Run the daemon until SIGTERM or SIGINT.",
         discussion: """
             Creates or upgrades the schema in PostgreSQL first. A server that is away is waited for: what is accepted meanwhile is \
-            kept in the journal. A second signal ends the daemon at once, which loses nothing either.
+            kept in the journal. A second signal ends the daemon at once, which loses nothing either. SIGHUP reads keys and certificate anew.
             """)
 
     @OptionGroup var options: ConfigurationOptions
@@ -27,7 +27,10 @@ struct RunCommand: AsyncParsableCommand {
             printError("windrow: \(error)")
             // A full or failing disk may be mended while a service manager tries again.
             throw error.kind == .full || error.kind == .failed ? ExitCode.unavailable : ExitCode.configuration
-        } catch let error as AdminServerError {
+        } catch let error
+            where error is ListenError || error is KeyFileError || error is Configuration.UnreadableFile
+            || error is ServerIdentityError
+        {
             printError("windrow: \(error)")
             throw ExitCode.configuration
         } catch {

@@ -4,16 +4,6 @@ import Logging
 import NIOCore
 import ServiceLifecycle
 
-/// The admin address cannot be had.
-public struct AdminServerError: Error, Sendable, CustomStringConvertible {
-    public var address: String
-    public var message: String
-
-    public var description: String {
-        "http.admin: cannot listen on \(address): \(message); stop what listens there or choose another address"
-    }
-}
-
 /// Serves `http.admin`: health, readiness and metrics, for probes and for Prometheus.
 struct AdminServer: Service {
     let address: Configuration.ListenAddress
@@ -33,7 +23,7 @@ struct AdminServer: Service {
         do {
             try await application.run()
         } catch let error as IOError {
-            throw AdminServerError(address: "\(address)", message: String(cString: strerror(error.errnoCode)))
+            throw ListenError(key: "http.admin", address: "\(address)", code: error.errnoCode)
         }
     }
 

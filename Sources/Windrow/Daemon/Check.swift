@@ -32,8 +32,10 @@ public struct Check {
 
     /// Checks everything, telling each finding as soon as it is known.
     public func run(_ report: (Finding) -> Void) {
+        if let finding = checkCertificate() { report(finding) }
         for domain in configuration.domains {
             report(checkJournal(domain))
+            if let finding = checkKeys(domain) { report(finding) }
             for finding in checkDatabase(domain) { report(finding) }
             for broker in domain.brokers { report(BrokerCheck(domain: domain.name, broker: broker).run()) }
         }
@@ -66,6 +68,33 @@ public struct Check {
                     + "(\(configuration.journal.maxSize >> 20) MiB)")
         }
         return Finding(verdict: .good, subject: subject, message: "writable, \(free >> 20) MiB free")
+    }
+
+    private func checkCertificate() -> Finding? {
+        guard let files = configuration.http.tls else { return nil }
+        let subject = "http.tls"
+        do {
+            _ = try ServerIdentity(files)
+            return Finding(verdict: .good, subject: subject, message: files.certificateFile)
+        } catch {
+            return Finding(verdict: .wrong, subject: subject, message: "\(error)")
+        }
+    }
+
+    private func checkKeys(_ domain: Configuration.Domain) -> Finding? {
+        guard let path = domain.keysFile else { return nil }
+        let subject = "\(domain.name) keys \(path)"
+        do {
+            let count = try Keys(path: path).reload()
+            if count > 0 {
+                return Finding(verdict: .good, subject: subject, message: "\(count) key\(count == 1 ? "" : "s")")
+            }
+            return Finding(
+                verdict: .warning, subject: subject,
+                message: "no keys, so that no HTTP client may do anything; `windrow key \(domain.name) NAME` makes one")
+        } catch {
+            return Finding(verdict: .wrong, subject: subject, message: "\(error)")
+        }
     }
 
     private func checkDatabase(_ domain: Configuration.Domain) -> [Finding] {

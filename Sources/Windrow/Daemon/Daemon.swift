@@ -2,45 +2,67 @@ import Glibc
 import Logging
 import ServiceLifecycle
 
-/// The daemon: a pipeline for each domain, the admin server, and the service manager's notifications.
+/// The daemon: a pipeline for each domain, the servers of HTTP clients and of operators, and the service manager's notifications.
 public struct Daemon: Sendable {
     private let pipelines: [DomainPipeline]
     private let admin: AdminServer?
+    private let bridge: BridgeServer?
     private let notifier: ServiceManagerNotifier
-    /// Ends when the admin server has its address: not before that does anything connect, since a daemon that finds the address
-    /// taken may be a second one, and would take the first one's sessions.
+    /// Ends when the servers have their addresses, the admin server first: not before that does anything connect, since a daemon that
+    /// finds an address taken may be a second one, and would take the first one's sessions and socket.
     private let mayStart: AsyncStream<Void>
+    /// Connections of HTTP clients at once.
+    private let connections: Int
     private let log = Logger(label: "windrow")
 
     /// Opens the journals; connects to nothing yet.
     /// - Parameter migrates: whether `run` creates and upgrades the schemas.
-    /// - Throws: `JournalError`, which waiting does not mend.
+    /// - Throws: `JournalError`, or what is wrong with a keys file or the certificate; waiting mends none of it.
     public init(_ configuration: Configuration, migrates: Bool = true) throws {
         let liveness = Liveness()
         let memory = Int(configuration.limits.memory) / configuration.domains.count
         pipelines = try configuration.domains.map {
             try DomainPipeline(
-                $0, journal: configuration.journal, memory: memory, migrates: migrates, liveness: liveness)
+                $0, of: configuration, memory: memory, migrates: migrates, liveness: liveness)
         }
         let status = DaemonStatus(domains: pipelines, liveness: liveness)
+        let (mayListen, listen) = AsyncStream<Void>.makeStream()
         let (mayStart, start) = AsyncStream<Void>.makeStream()
-        self.mayStart = mayStart
-        admin = configuration.http.admin.map { AdminServer(address: $0, status: status) { start.finish() } }
-        if admin == nil { start.finish() }
+        admin = configuration.http.admin.map { AdminServer(address: $0, status: status) { listen.finish() } }
+        if admin == nil { listen.finish() }
+        let bridged = zip(configuration.domains, pipelines).filter { $0.0.keysFile != nil }.map { $0.1.bridge }
+        if let address = configuration.http.listen, !bridged.isEmpty {
+            bridge = try BridgeServer(
+                configuration.http, at: address, domains: bridged, log: log, mayStart: mayListen
+            ) { start.finish() }
+            self.mayStart = mayStart
+        } else {
+            bridge = nil
+            self.mayStart = mayListen
+        }
+        connections = bridge == nil ? 0 : configuration.http.maxConnections
         notifier = ServiceManagerNotifier(status: status)
     }
 
     /// Runs until SIGTERM or SIGINT, then stops the intake, flushes and trims; a second signal ends at once.
-    /// - Throws: `AdminServerError` when the admin address cannot be had.
+    /// - Throws: `ListenError` when an address cannot be had.
     public func run() async throws {
         // A log or socket whose reader has gone is an error to handle, not a reason to die.
         signal(SIGPIPE, SIG_IGN)
-        // Stopped in reverse: systemd is told first, and the admin server answers until the end.
+        ProcessLimits.raiseDescriptors(toServe: connections, log)
+        // Stopped in reverse: systemd is told first, then clients get their last answers, and the admin server answers until the end.
         var services: [any Service] = []
         if let admin { services.append(admin) }
-        services += [Pipelines(pipelines: pipelines, mayStart: mayStart), notifier] as [any Service]
+        services.append(Pipelines(pipelines: pipelines, mayStart: mayStart))
+        if let bridge { services.append(bridge) }
+        services.append(notifier)
         let group = ServiceGroup(services: services, logger: log)
-        let signals = Task { await StopSignals.handle(group, log) }
+        let signals = Task {
+            await Signals.handle(group, log) {
+                log.notice("reloading keys and certificate")
+                bridge?.reload()
+            }
+        }
         defer { signals.cancel() }
         log.notice(
             "windrow \(Version.current) starts",

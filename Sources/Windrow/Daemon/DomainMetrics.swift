@@ -29,6 +29,8 @@ final class DomainMetrics: Sendable {
         var flushesMergedWhole = 0
         var flushTime = Duration.zero
         var flushTimeMax = Duration.zero
+        /// HTTP requests, by the status of their answer.
+        var requests: [Int: Int] = [:]
     }
 
     private let counts = Mutex(Counts())
@@ -44,6 +46,16 @@ final class DomainMetrics: Sendable {
             counts.rejected += rejections.count
             for reason in rejections { counts.rejections[reason, default: 0] += 1 }
         }
+    }
+
+    /// A request was rejected for what it holds.
+    func rejected(_ reason: Rejection.Reason) {
+        received(messages: 0, retainedSkipped: 0, rejections: [reason])
+    }
+
+    /// A request was answered.
+    func answered(_ status: Int) {
+        counts.withLock { $0.requests[status, default: 0] += 1 }
     }
 
     /// A batch is in the journal.

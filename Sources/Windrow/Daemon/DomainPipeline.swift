@@ -14,7 +14,10 @@ final class DomainPipeline: Sendable {
     let health: DomainHealth
     let journal: Journal
     let budget: MemoryBudget
+    let bridge: DomainBridge
 
+    private let reader: PointReader
+    private let receipts: Receipts
     private let acceptance: Acceptance
     private let dispatcher: Dispatcher
     private let lanes: [Lane]
@@ -30,12 +33,12 @@ final class DomainPipeline: Sendable {
     ///   - memory: bytes of pending points.
     ///   - migrates: whether the schema is created and upgraded.
     init(
-        _ domain: Configuration.Domain, journal settings: JournalConfiguration, memory: Int, migrates: Bool,
-        liveness: Liveness
+        _ domain: Configuration.Domain, of configuration: Configuration, memory: Int, migrates: Bool, liveness: Liveness
     ) throws {
         name = domain.name
         var log = Logger(label: "windrow")
         log[metadataKey: "domain"] = "\(domain.name)"
+        let settings = configuration.journal
         let journal = try Journal(
             folder: settings.directory + "/" + domain.name, maxSize: Int(settings.maxSize),
             maxDeadLetterBytes: Int(min(settings.maxDeadLetters, settings.maxSize / 4)), log: log)
@@ -46,6 +49,7 @@ final class DomainPipeline: Sendable {
         let nodes = NodeIdentities()
         let handoff = Handoff(last: journal.lastPositionAtOpen, byteLimit: min(Self.handoffSize, memory))
         let budget = MemoryBudget(limit: memory)
+        let receipts = Receipts(timeout: configuration.http.commitTimeout)
         let progress = Progress(start: .start, lanes: domain.lanes)
         let lanes = (0..<domain.lanes).map { number in
             Lane(
@@ -55,13 +59,13 @@ final class DomainPipeline: Sendable {
                 journal: journal, progress: progress, budget: budget, metrics: metrics, health: health, log: log)
         }
         let acceptance = Acceptance(
-            domain: domain.name, journal: journal, handoff: handoff, nodes: nodes, metrics: metrics)
+            domain: domain.name, journal: journal, handoff: handoff, nodes: nodes, receipts: receipts, metrics: metrics)
         dispatcher = Dispatcher(
             domain: domain.name, database: database, migrates: migrates,
             catalog: Catalog(
                 schema: database.schema, createsNodes: domain.unknownNodes == .create, identities: nodes),
-            journal: journal, handoff: handoff, lanes: lanes, progress: progress, budget: budget, metrics: metrics,
-            health: health, log: log)
+            journal: journal, handoff: handoff, lanes: lanes, progress: progress, budget: budget, receipts: receipts,
+            metrics: metrics, health: health, log: log)
         let rules = IntakeRules(domain)
         brokers = try domain.brokers.enumerated().map { place, broker in
             try BrokerConnection(
@@ -69,6 +73,13 @@ final class DomainPipeline: Sendable {
                 acceptance: acceptance, journal: journal, metrics: metrics, health: health, liveness: liveness, log: log
             )
         }
+        let reader = PointReader(domain: domain.name, database: database)
+        bridge = DomainBridge(
+            domain, http: configuration.http, acceptance: acceptance, journal: journal, receipts: receipts,
+            reader: reader,
+            metrics: metrics)
+        self.reader = reader
+        self.receipts = receipts
         self.journal = journal
         self.metrics = metrics
         self.health = health
@@ -94,6 +105,9 @@ final class DomainPipeline: Sendable {
         await dispatching
         for lane in lanes { lane.stop(within: Self.stopTime) }
         await writing
+        // Nobody is left to tell them more.
+        receipts.stop()
+        await reader.close()
         await dispatcher.trim()
         try journal.close()
     }

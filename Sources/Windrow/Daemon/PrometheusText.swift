@@ -20,6 +20,13 @@ enum PrometheusText {
                 }
             }
         }
+        text.metric("windrow_http_requests_total", "counter", "HTTP requests, by the status of their answer.") { text in
+            for domain in domains {
+                for (status, count) in domain.counts.requests.sorted(by: { $0.key < $1.key }) {
+                    text.sample(["domain": domain.name, "status": "\(status)"], Double(count))
+                }
+            }
+        }
         text.metric("windrow_up", "gauge", "1 if the part of the domain works, else 0.") { text in
             for domain in domains {
                 let failing = Set(domain.pipeline.health.failures.map(\.part))

@@ -11,8 +11,15 @@ actor Acceptance {
     struct Submission: Sendable {
         var batch: RecordBatch
         var deadLetters: [DeadLetter] = []
-        /// Called once, on the acceptance thread; must not block.
-        var completion: @Sendable (Result<Void, JournalError>) -> Void
+        /// For a sender that waits until the batch is in PostgreSQL.
+        var receipt: Receipt?
+        /// Called once, on the acceptance thread or the caller's; must not block.
+        var completion: @Sendable (Result<Void, JournalError>) -> Void = { _ in }
+
+        fileprivate func fail(_ error: JournalError) {
+            receipt?.notAccepted(error)
+            completion(.failure(error))
+        }
     }
 
     private struct Inbox: Sendable {
@@ -27,20 +34,29 @@ actor Acceptance {
     private let journal: Journal
     private let handoff: Handoff
     private let nodes: NodeIdentities
+    private let receipts: Receipts
     private let metrics: DomainMetrics
     private var streams = StreamWindows()
 
-    init(domain: String, journal: Journal, handoff: Handoff, nodes: NodeIdentities, metrics: DomainMetrics) {
+    init(
+        domain: String, journal: Journal, handoff: Handoff, nodes: NodeIdentities, receipts: Receipts,
+        metrics: DomainMetrics
+    ) {
         executor = ThreadExecutor(name: "accept \(domain)")
         self.journal = journal
         self.handoff = handoff
         self.nodes = nodes
+        self.receipts = receipts
         self.metrics = metrics
     }
 
     /// Queues a submission. Any thread; senders bound the queue by having one submission each on its way.
     nonisolated func submit(_ submission: Submission) {
-        inbox.withLock { $0.waiting.append(submission) }
+        let isLate = inbox.withLock { inbox in
+            if !inbox.isStopping { inbox.waiting.append(submission) }
+            return inbox.isStopping
+        }
+        if isLate { submission.fail(JournalError.closing) }
     }
 
     /// Accepts until `stop()`, then what still waits.
@@ -64,20 +80,25 @@ actor Acceptance {
 
     private func accept(_ submissions: [Submission]) {
         var batches: [RecordBatch] = []
+        var waiting: [Receipt?] = []
         for submission in submissions where !submission.batch.isEmpty {
             var batch = submission.batch
             streams.settle(&batch, nodeID: nodes.id(of:))
             batches.append(batch)
+            waiting.append(submission.receipt)
         }
         do throws(JournalError) {
             let positions = try journal.append(batches, deadLetters: submissions.flatMap(\.deadLetters))
             streams.commit()
             for batch in batches { metrics.accepted(batch) }
+            for (receipt, position) in zip(waiting, positions) {
+                if let receipt { receipts.register(receipt, at: position) }
+            }
             handoff.offer(zip(positions, batches).map { Journal.StoredBatch(position: $0, batch: $1) })
             for submission in submissions { submission.completion(.success(())) }
         } catch {
             streams.revert()
-            for submission in submissions { submission.completion(.failure(error)) }
+            for submission in submissions { submission.fail(error) }
         }
     }
 }

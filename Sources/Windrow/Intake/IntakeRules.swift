@@ -5,9 +5,7 @@ struct IntakeRules: Sendable {
     private let subscriptions: [[MessageDecoder.Subscription]]
 
     init(_ domain: Configuration.Domain) {
-        guards = Guards(
-            oldest: domain.timestamps.oldest, newestAhead: domain.timestamps.newest.microseconds,
-            replaceMaxSpan: domain.replace.maxSpan.microseconds)
+        guards = Guards(domain)
         var stream: Int32 = 0
         subscriptions = domain.brokers.map { broker in
             broker.subscriptions.map { subscription in
@@ -25,6 +23,14 @@ struct IntakeRules: Sendable {
     /// A decoder owns parse buffers: one for each thread.
     func decoder(forBroker place: Int) -> MessageDecoder {
         MessageDecoder(subscriptions: subscriptions[place], guards: guards)
+    }
+}
+
+extension Guards {
+    init(_ domain: Configuration.Domain) {
+        self.init(
+            oldest: domain.timestamps.oldest, newestAhead: domain.timestamps.newest.microseconds,
+            replaceMaxSpan: domain.replace.maxSpan.microseconds)
     }
 }
 

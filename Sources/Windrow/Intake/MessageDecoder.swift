@@ -61,7 +61,7 @@ final class MessageDecoder {
             let action = try Self.action(
                 of: payload, property: overwriteProperty, configured: subscriptions[index].overwrite,
                 stream: subscriptions[index].stream)
-            try check(payload, action, at: now)
+            try guards.check(payload, action, at: now)
             batch.beginRecord()
             batch.append(action, to: name, points: payload.points)
             return .accepted(points: payload.points.count)
@@ -81,7 +81,7 @@ final class MessageDecoder {
         guard let tagName = Tag(utf8: tag) else {
             throw Rejection(
                 .badTag,
-                "the tag \(String(quoting: tag)) is not 1 to 255 bytes of UTF-8 without control characters, /, + and #")
+                "the tag \(String(quoting: tag)) is not \(Tag.expectation)")
         }
         return SeriesName(node: nodeName, tag: tagName)
     }
@@ -90,24 +90,7 @@ final class MessageDecoder {
         of payload: Payload, property: String?, configured: Overwrite, stream: StreamRule?
     ) throws(Rejection) -> EditAction {
         let stated = if let overwrite = payload.overwrite { overwrite } else { try overwrite(property: property) }
-        let mode = stated ?? configured
-        if mode != .replaceWindow, payload.window != nil {
-            throw Rejection(
-                .badWindow, "a window goes with overwrite replace_window only, and here overwrite is \(mode.rawValue)",
-                pointer: payload.place.pointer(toField: "window"))
-        }
-        guard let range = payload.window ?? payload.span else {
-            throw Rejection(
-                .wrongShape, "there are no points; only an explicit window may be empty, to delete what is in it",
-                pointer: payload.place.listPointer)
-        }
-        switch mode {
-        case .insert: return .insert
-        case .updateWindow: return .update
-        case .replaceWindow:
-            if stated == nil, payload.window == nil, let stream { return .stream(stream) }
-            return .replace(range)
-        }
+        return try payload.action(stated ?? configured, stream: stated == nil ? stream : nil)
     }
 
     private static func overwrite(property: String?) throws(Rejection) -> Overwrite? {
@@ -118,35 +101,5 @@ final class MessageDecoder {
                 "the user property overwrite is \(String(quoting: property)), expected \(Overwrite.expectation)")
         }
         return mode
-    }
-
-    /// Bounds: of each point, of the explicit window, and of what is to be replaced.
-    private func check(_ payload: Payload, _ action: EditAction, at now: Timestamp) throws(Rejection) {
-        let place = payload.place
-        if let window = payload.window {
-            try guards.check(window.first, at: now, as: "start", pointer: place.pointer(toField: "window/start"))
-            try guards.check(window.last, at: now, as: "end", pointer: place.pointer(toField: "window/end"))
-            try guards.check(window: window, pointer: place.pointer(toField: "window"))
-        }
-        guard let span = payload.span else { return }
-        // Only when one is out of bounds does it matter which.
-        if !guards.admits(span.first, at: now) || !guards.admits(span.last, at: now) {
-            for index in payload.points.indices {
-                try guards.check(
-                    payload.points[index].timestamp, at: now, pointer: place.pointer(toPoint: index, field: "ts"))
-            }
-        }
-        if let window = payload.window, !window.contains(span.first) || !window.contains(span.last) {
-            for index in payload.points.indices where !window.contains(payload.points[index].timestamp) {
-                throw Rejection(
-                    .outsideWindow,
-                    "ts \(payload.points[index].timestamp) is outside the window from \(window.first) to \(window.last)",
-                    pointer: place.pointer(toPoint: index, field: "ts"))
-            }
-        }
-        switch action {
-        case .insert, .update: break
-        case .replace, .stream: try guards.check(window: span, pointer: place.listPointer)
-        }
     }
 }

@@ -50,7 +50,8 @@ enum PointPlace {
         "\(elementPointer)/\(field)"
     }
 
-    private var elementPointer: String {
+    /// The pointer to the object that has the points.
+    var elementPointer: String {
         switch self {
         case .data(let element?): "/\(element)"
         default: ""

@@ -13,14 +13,7 @@ import CSimdJSON
 /// the parser owns the memory that its payloads point to, and uses it again.
 final class PayloadParser {
     private let tokens = JSONTokens()
-    private var points = UnsafeMutableBufferPointer<Point>.allocate(capacity: 64)
-
-    /// So many points are kept for the next payload; what a larger one needed is given back when it has passed.
-    private static let keptCapacity = 1 << 16
-
-    deinit {
-        points.deallocate()
-    }
+    private let points = PointBuffer()
 
     /// Throws unless the payload is JSON in one of the forms, with a number for each `v` and a timestamp for each `ts`.
     func parse(_ payload: UnsafeRawBufferPointer, epoch: EpochUnit?, receivedAt now: Timestamp) throws(Rejection)
@@ -40,23 +33,20 @@ final class PayloadParser {
         let overwrite = try reader.overwrite(of: element, at: place)
         let window = try reader.window(of: element, at: place)
 
+        let read: UnsafeMutableBufferPointer<Point>
         let summary: TokenReader.Summary
-        let count: Int
         switch place {
         case .number, .object:
-            count = 1
-            reserve(count)
+            read = points.reserve(1)
             summary = try withUnsafePointer(to: element.point) { (point) throws(Rejection) in
-                try reader.readPoints(UnsafeBufferPointer(start: point, count: 1), into: points.baseAddress!, at: place)
+                try reader.readPoints(UnsafeBufferPointer(start: point, count: 1), into: read, at: place)
             }
         case .items, .data:
-            count = Int(element.pointCount)
-            reserve(count)
-            summary = try reader.readPoints(document.points(of: element), into: points.baseAddress!, at: place)
+            read = points.reserve(Int(element.pointCount))
+            summary = try reader.readPoints(document.points(of: element), into: read, at: place)
         }
         return Payload(
-            points: UnsafeBufferPointer(rebasing: points[..<count]), span: summary.span,
-            lacksTimestamp: summary.lacksTimestamp,
+            points: UnsafeBufferPointer(read), span: summary.span, lacksTimestamp: summary.lacksTimestamp,
             overwrite: overwrite, window: window, place: place)
     }
 
@@ -87,12 +77,5 @@ final class PayloadParser {
                 .wrongShape, "data is \(document.description(of: element.data)), expected an array of points",
                 pointer: "/data")
         }
-    }
-
-    private func reserve(_ count: Int) {
-        let isTooLarge = points.count > Self.keptCapacity && count <= Self.keptCapacity
-        guard count > points.count || isTooLarge else { return }
-        points.deallocate()
-        points = .allocate(capacity: max(count, 64))
     }
 }

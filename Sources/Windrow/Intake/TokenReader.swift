@@ -16,9 +16,9 @@ struct TokenReader {
         var lacksTimestamp = false
     }
 
-    /// Writes a point for each token, in order. The caller provides the memory.
+    /// Writes a point for each token, in order. The caller provides the memory, which has as many places.
     func readPoints(
-        _ tokens: UnsafeBufferPointer<SJPoint>, into points: UnsafeMutablePointer<Point>, at place: PointPlace
+        _ tokens: UnsafeBufferPointer<SJPoint>, into points: UnsafeMutableBufferPointer<Point>, at place: PointPlace
     ) throws(Rejection) -> Summary {
         var summary = Summary()
         var first = Timestamp.latest
@@ -47,7 +47,7 @@ struct TokenReader {
                     token.timestampKind, token.timestampText, as: "ts",
                     pointer: place.pointer(toPoint: index, field: "ts"))
             }
-            (points + index).initialize(to: Point(timestamp: timestamp, value: token.value.number))
+            points.initializeElement(at: index, to: Point(timestamp: timestamp, value: token.value.number))
             first = min(first, timestamp)
             last = max(last, timestamp)
         }
@@ -121,7 +121,8 @@ struct TokenReader {
             switch kind {
             case .string:
                 "\(name) \(String(quoting: document.bytes(of: text))) is not an RFC 3339 timestamp such as 2023-01-01T12:00:00Z"
-            case .number, .hugeNumber:
+            // Requests always carry their timestamps, and have no unit to configure.
+            case .number where receivedAt != nil, .hugeNumber where receivedAt != nil:
                 "\(name) is \(document.description(of: kind, text)), but no unit is configured for numeric timestamps (epoch); "
                     + "expected an RFC 3339 timestamp such as \"2023-01-01T12:00:00Z\""
             default:

@@ -131,9 +131,7 @@ final class Journal: Sendable {
         let size = bodies.reduce(0) { $0 + $1.body.count } + deadLetters.reduce(0) { $0 + $1.byteCount }
         guard usedBytes + size <= maxSize else {
             usage.withLock { $0.isFull = true }
-            throw JournalError(
-                kind: .full, operation: "append \(size) bytes", code: nil, message: "journal.max_size is reached",
-                hint: "bring PostgreSQL back so that the journal drains, or raise journal.max_size")
+            throw .noRoom
         }
         do throws(JournalError) {
             return try write("append to the journal") { db in
@@ -152,16 +150,19 @@ final class Journal: Sendable {
         }
     }
 
-    /// Reads batches after a position, in order, at least one and as many as fit in `byteLimit`; none when there are no more.
+    /// Reads batches after a position and up to another, in order, at least one and as many as fit in `byteLimit`; none when there
+    /// are no more.
     ///
     /// A batch that fails its checksum is moved to the dead letters, so that it neither blocks those behind it nor is lost.
-    func read(after position: JournalPosition, byteLimit: Int) throws(JournalError) -> [StoredBatch] {
+    func read(
+        after position: JournalPosition, through last: JournalPosition = JournalPosition(.max), byteLimit: Int
+    ) throws(JournalError) -> [StoredBatch] {
         var stored: [StoredBatch] = []
         var damaged: [(letter: DeadLetter, origin: String?)] = []
         try read("read the journal") { db in
             let rows = try Row.fetchCursor(
-                db, sql: "SELECT position, body FROM batch WHERE position > ? ORDER BY position",
-                arguments: [position.number])
+                db, sql: "SELECT position, body FROM batch WHERE position > ? AND position <= ? ORDER BY position",
+                arguments: [position.number, last.number])
             var size = 0
             while size < byteLimit, let row = try rows.next() {
                 let position = JournalPosition(row[0])
@@ -222,6 +223,13 @@ final class Journal: Sendable {
             if try Int.fetchOne(db, sql: "PRAGMA freelist_count") ?? 0 > Self.freePagesKept {
                 try db.execute(sql: "PRAGMA incremental_vacuum(\(Self.freePagesKept))")
             }
+        }
+    }
+
+    /// Deletes one batch, whose sender is told that it was refused.
+    func remove(at position: JournalPosition) throws(JournalError) {
+        try write("remove a batch") { db in
+            try db.cachedStatement(sql: "DELETE FROM batch WHERE position = ?").execute(arguments: [position.number])
         }
     }
 

@@ -11,6 +11,8 @@ public struct JournalError: Error, Sendable, CustomStringConvertible {
         case full
         /// The disk failed.
         case failed
+        /// The daemon stops.
+        case closing
     }
 
     public var kind: Kind
@@ -20,6 +22,18 @@ public struct JournalError: Error, Sendable, CustomStringConvertible {
     public var message: String
     /// What the operator can do.
     public var hint: String?
+
+    /// `journal.max_size` is reached.
+    static var noRoom: JournalError {
+        JournalError(
+            kind: .full, operation: "accept more", code: nil, message: "journal.max_size is reached",
+            hint: "bring PostgreSQL back so that the journal drains, or raise journal.max_size")
+    }
+
+    /// For what comes too late.
+    static var closing: JournalError {
+        JournalError(kind: .closing, operation: "accept more", code: nil, message: "the daemon is stopping", hint: nil)
+    }
 
     public var description: String {
         var text = "journal: cannot \(operation): \(message)"

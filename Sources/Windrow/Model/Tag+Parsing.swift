@@ -1,4 +1,7 @@
 extension Tag {
+    /// What makes a tag, to follow `expected` in a sentence.
+    static let expectation = "1 to 255 bytes of UTF-8 without control characters, /, + and #"
+
     /// nil unless the bytes are 1 to 255 bytes of UTF-8 without control characters, `/`, `+` and `#`.
     init?(utf8 bytes: UnsafeRawBufferPointer) {
         guard bytes.count >= 1, bytes.count <= 255 else { return nil }

@@ -18,6 +18,7 @@ actor Dispatcher {
     private let lanes: [Lane]
     private let progress: Progress
     private let budget: MemoryBudget
+    private let receipts: Receipts
     private let metrics: DomainMetrics
     private let reporter: DatabaseReporter
     private let log: Logger
@@ -42,8 +43,8 @@ actor Dispatcher {
 
     init(
         domain: String, database: DatabaseAccess, migrates: Bool, catalog: Catalog, journal: Journal, handoff: Handoff,
-        lanes: [Lane], progress: Progress, budget: MemoryBudget, metrics: DomainMetrics, health: DomainHealth,
-        log: Logger
+        lanes: [Lane], progress: Progress, budget: MemoryBudget, receipts: Receipts, metrics: DomainMetrics,
+        health: DomainHealth, log: Logger
     ) {
         executor = ThreadExecutor(name: "dispatch \(domain)")
         self.database = database
@@ -54,6 +55,7 @@ actor Dispatcher {
         self.lanes = lanes
         self.progress = progress
         self.budget = budget
+        self.receipts = receipts
         self.metrics = metrics
         reporter = DatabaseReporter(component: "catalog", health: health, log: log)
         self.log = log
@@ -139,9 +141,9 @@ actor Dispatcher {
 
     private func readJournal() -> Bool {
         do {
-            // Before the read: what is accepted meanwhile is none of what the read did not find.
+            // Nothing past what acceptance has handed over: the receipts of later batches may not be registered yet.
             let last = handoff.last
-            let stored = try journal.read(after: position, byteLimit: Self.readSize)
+            let stored = try journal.read(after: position, through: last, byteLimit: Self.readSize)
             if stored.isEmpty {
                 // What was there is committed and trimmed already.
                 position = last
@@ -164,15 +166,17 @@ actor Dispatcher {
             let connection = try connected()
             return try catalog.resolve(batch.series, connection)
         }
-        guard let resolved = found, let refused = refuseRecords(of: stored, resolved) else { return false }
+        let receipt = receipts.take(at: stored.position)
+        guard let resolved = found, let refused = refuseRecords(of: stored, resolved, receipt) else { return false }
 
-        var works = lanes.map { _ in LaneWork(position: stored.position) }
+        var works = lanes.map { _ in LaneWork(position: stored.position, receipt: receipt) }
         for (place, edit) in batch.edits.enumerated() {
             guard let series = resolved[Int(edit.series)], !refused.contains(place) else { continue }
             let lane = Int(series.number) % lanes.count
             if isReplay, stored.position <= committedAtStart[lane] { continue }
             works[lane].append(edit, of: batch, to: series)
         }
+        receipt?.given(toLanes: works.count { !$0.edits.isEmpty })
         for (lane, work) in works.enumerated() where !work.edits.isEmpty {
             guard acquire(work.cost) else { return false }
             if isReplay { metrics.replayed(points: work.points.count) }
@@ -191,21 +195,28 @@ actor Dispatcher {
         return budget.acquire(bytes)
     }
 
-    /// Dead-letters the records that name a node which is unknown and must not be created.
-    /// - Returns: places of their edits; nil when stopped before the dead letters were kept.
-    private func refuseRecords(of stored: Journal.StoredBatch, _ resolved: [SeriesID?]) -> Set<Int>? {
+    /// Refuses the records that name a node which is unknown and must not be created: tells a sender that waits, else keeps them
+    /// as dead letters.
+    /// - Returns: places of their edits; nil when stopped before that was done.
+    private func refuseRecords(
+        of stored: Journal.StoredBatch, _ resolved: [SeriesID?], _ receipt: Receipt?
+    ) -> Set<Int>? {
         guard resolved.contains(nil) else { return [] }
         let batch = stored.batch
+        let isWaitedFor = receipt?.claim() ?? false
         var refused: Set<Int> = []
         var letters: [(letter: DeadLetter, origin: String?)] = []
+        var refusal: Rejection?
         for record in batch.records {
             guard let unknown = record.first(where: { resolved[Int(batch.edits[$0].series)] == nil }) else { continue }
             let node = batch.series[Int(batch.edits[unknown].series)].node
             let rejection = Rejection(.unknownNode, "node \(node) is unknown, and unknown_nodes is reject")
+            if isWaitedFor { refusal = refusal ?? rejection }
             for place in record {
+                refused.insert(place)
+                if isWaitedFor { continue }
                 let letter = DeadLetter(edit: place, of: batch, rejection: rejection)
                 rejectionLog.rejected(letter, log)
-                refused.insert(place)
                 letters.append((letter, "\(stored.position.number)/\(place)"))
             }
             metrics.refused(
@@ -214,10 +225,16 @@ actor Dispatcher {
         }
         while true {
             do {
-                try journal.append(deadLetters: letters)
+                if let receipt, let refusal {
+                    // Before the sender is told: a replay after a crash might find the node there.
+                    try journal.remove(at: stored.position)
+                    receipt.refused(refusal)
+                } else {
+                    try journal.append(deadLetters: letters)
+                }
                 return refused
             } catch {
-                log.error("cannot keep dead letters; it is tried again", metadata: ["error": "\(error)"])
+                log.error("cannot note a refusal in the journal; it is tried again", metadata: ["error": "\(error)"])
                 // Room may come from what the lanes have committed meanwhile.
                 trim()
                 if !pause(.seconds(5)) { return nil }

@@ -60,8 +60,7 @@ final class Handoff: Sendable {
             }
             if state.isStopping { return .stopped }
             if position < state.last { return .readJournal }
-            // A position past `last` was read from the journal before acceptance could offer it.
-            state.isLive = position == state.last
+            state.isLive = true
             return nil
         } ?? .nothing
     }

@@ -56,6 +56,10 @@ actor Lane {
     private var pendingCost = 0
     private var pendingThrough: JournalPosition?
     private var flushAt: ContinuousClock.Instant?
+    /// What is folded and has a sender that waits for it.
+    private var awaited: [LaneWork] = []
+    /// What PostgreSQL refuses of the flush under way.
+    private var refused: [RefusedItem] = []
     /// The outcome of a flush of which it is not known whether it was committed.
     private var inDoubt: FlushOutcome?
 
@@ -138,7 +142,12 @@ actor Lane {
         pendingPoints += work.points.count
         pendingCost += work.cost
         pendingThrough = work.position
-        if flushAt == nil { flushAt = .now + settings.interval }
+        if work.receipt != nil {
+            awaited.append(work)
+            flushAt = .now
+        } else if flushAt == nil {
+            flushAt = .now + settings.interval
+        }
     }
 
     // MARK: Flushing
@@ -146,6 +155,8 @@ actor Lane {
     /// Flushes, however long the database is away. False when stopping and it cannot be reached.
     private func flushPending() -> Bool {
         guard let pendingThrough else { return true }
+        // Asked for from now on, it is another flush that is meant.
+        mailbox.withLock { $0.isUrgent = false }
         let windows = pending.keys.sorted().map { id in
             var window = pending[id] ?? PendingWindow()
             window.settle()
@@ -196,6 +207,7 @@ actor Lane {
 
     /// Dead-letters what PostgreSQL refuses, before the rest is committed.
     private func keep(_ refused: [RefusedItem], at position: JournalPosition, _ connection: Connection) throws {
+        self.refused = refused
         if refused.isEmpty { return }
         let names = try Catalog.names(of: Set(refused.map(\.series)), settings.database.schema, connection)
         let letters = refused.map { item -> (letter: DeadLetter, origin: String?) in
@@ -267,12 +279,24 @@ actor Lane {
         pendingCost = 0
         pendingThrough = nil
         flushAt = nil
-        mailbox.withLock { $0.isUrgent = false }
+        for work in awaited { work.receipt?.written(refusal: refusal(of: work)) }
+        awaited.removeAll()
+        refused.removeAll()
         if statementTimeout != settings.database.statementTimeout {
             statementTimeout = settings.database.statementTimeout
             connection?.close()
             connection = nil
         }
+    }
+
+    /// What a sender that waits is told of its own points and ranges.
+    private func refusal(of work: LaneWork) -> Rejection? {
+        let own = refused.filter(work.contains)
+        guard let first = own.first else { return nil }
+        return Rejection(
+            .refusedByDatabase,
+            "PostgreSQL refuses \(own.count) of the points or windows for their content, and they are kept as dead letters; "
+                + "the others are stored: \(first.error)")
     }
 
     private func logDeletions(_ outcome: FlushOutcome, _ windows: [(id: SeriesID, window: PendingWindow)]) {

@@ -8,13 +8,29 @@ struct LaneWork: Sendable {
     }
 
     var position: JournalPosition
+    /// Of a sender that waits until the work is committed.
+    var receipt: Receipt?
     private(set) var edits: [Edit] = []
     private(set) var points: [Point] = []
     /// Names of the series in which ranges are deleted, for the log.
     private(set) var names: [SeriesID: SeriesName] = [:]
 
-    init(position: JournalPosition) {
+    init(position: JournalPosition, receipt: Receipt? = nil) {
         self.position = position
+        self.receipt = receipt
+    }
+
+    /// Whether the item is one of the work's own.
+    func contains(_ item: RefusedItem) -> Bool {
+        edits.contains { edit in
+            guard edit.series == item.series else { return false }
+            switch item.content {
+            case .point(let point): return points[edit.points].contains { $0.timestamp == point.timestamp }
+            case .range(let range):
+                guard case .replace(let own) = edit.action else { return false }
+                return own.first <= range.last && range.first <= own.last
+            }
+        }
     }
 
     mutating func append(_ edit: Windrow.Edit, of batch: RecordBatch, to series: SeriesID) {

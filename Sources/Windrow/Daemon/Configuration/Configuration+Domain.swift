@@ -14,14 +14,16 @@ extension Configuration {
         public var flush: Flush
         public var timestamps: Timestamps
         public var replace: Replace
-        /// At least one.
+        /// The absolute path of the file with the keys of HTTP clients, which need not be there yet; nil: the domain takes no HTTP.
+        public var keysFile: String?
+        /// At least one, unless there is a `keysFile`.
         public var brokers: [Broker]
 
         public init(
             name: String, postgres: Secret, schema: String = "windrow", unknownNodes: UnknownNodes = .create,
             lanes: Int = 2,
             flush: Flush = Flush(), timestamps: Timestamps = Timestamps(), replace: Replace = Replace(),
-            brokers: [Broker]
+            keysFile: String? = nil, brokers: [Broker]
         ) {
             self.name = name
             self.postgres = postgres
@@ -31,6 +33,7 @@ extension Configuration {
             self.flush = flush
             self.timestamps = timestamps
             self.replace = replace
+            self.keysFile = keysFile
             self.brokers = brokers
         }
     }

@@ -19,17 +19,6 @@ public struct Configuration: Hashable, Sendable {
         self.domains = domains
     }
 
-    /// What the process serves over HTTP.
-    public struct HTTP: Hashable, Sendable {
-        /// Where `/healthz`, `/readyz` and `/metrics` are served; nil (`admin: off`) serves them nowhere.
-        /// The default is on loopback, for the page tells about every domain and asks for no key.
-        public var admin: ListenAddress?
-
-        public init(admin: ListenAddress? = ListenAddress(host: "127.0.0.1", port: 8081)) {
-            self.admin = admin
-        }
-    }
-
     /// Bounds on what the process takes of the machine.
     public struct Limits: Hashable, Sendable {
         /// Bytes of points that wait in memory for their flush, all domains together; more wait in the journal.

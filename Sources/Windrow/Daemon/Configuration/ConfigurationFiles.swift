@@ -94,6 +94,16 @@ struct ConfigurationFiles {
         return (own, try read(own))
     }
 
+    /// The path of a file that may not be there yet: among systemd's credentials if it is there, else as `absolute`.
+    func existing(_ path: String) -> String {
+        do {
+            return try content(of: path).path
+        } catch {
+            // Whoever reads it tells why it cannot be read.
+            return error.path
+        }
+    }
+
     static func join(_ folder: String, _ path: String) -> String {
         folder.isEmpty ? path : folder.hasSuffix("/") ? folder + path : folder + "/" + path
     }

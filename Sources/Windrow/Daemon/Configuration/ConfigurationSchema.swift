@@ -6,10 +6,17 @@ struct ConfigurationSchema {
     /// The keys of each mapping, in the order in which `config/windrow.yaml` explains them.
     enum Keys {
         static let top = ["http", "journal", "limits", "domains"]
-        static let http = ["admin"]
+        static let http = [
+            "listen", "admin", "tls", "max_body", "commit_timeout", "request_timeout", "idle_timeout", "max_requests",
+            "max_connections",
+        ]
+        static let serverTLS = ["cert_file", "key_file"]
         static let journal = ["directory", "max_size", "max_dead_letters"]
         static let limits = ["memory"]
-        static let domain = ["postgres", "schema", "unknown_nodes", "lanes", "flush", "timestamps", "replace", "mqtt"]
+        static let domain = [
+            "postgres", "schema", "unknown_nodes", "lanes", "flush", "timestamps", "replace", "keys_file",
+            "mqtt",
+        ]
         static let flush = ["interval", "max_points"]
         static let timestamps = ["oldest", "newest"]
         static let replace = ["max_span"]
@@ -42,20 +49,6 @@ struct ConfigurationSchema {
             journal: journal(section.section("journal", keys: Keys.journal)),
             limits: limits(section.section("limits", keys: Keys.limits)),
             domains: section.isMapping ? domains(section) : [])
-    }
-
-    private func http(_ section: ConfigurationSection) -> Configuration.HTTP {
-        var http = Configuration.HTTP()
-        let expected = "\(Configuration.ListenAddress.form), or off"
-        let admin = section.read("admin", expected: expected) { scalar throws(ScalarProblem) in
-            if scalar.text == "off" { return Configuration.ListenAddress?.none }
-            guard let address = Configuration.ListenAddress(parsing: scalar.text) else {
-                throw scalar.unexpected(expected)
-            }
-            return address
-        }
-        if let admin { http.admin = admin }
-        return http
     }
 
     private func journal(_ section: ConfigurationSection) -> JournalConfiguration {

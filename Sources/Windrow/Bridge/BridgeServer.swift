@@ -1,0 +1,111 @@
+import Glibc
+import Hummingbird
+import HummingbirdCore
+import Logging
+import NIOCore
+import ServiceLifecycle
+
+/// Serves the REST call on `http.listen`.
+struct BridgeServer: Service {
+    private let settings: Configuration.HTTP
+    private let address: Configuration.BridgeAddress
+    private let domains: [DomainBridge]
+    private let identity: ServerIdentity?
+    private let log: Logger
+    /// Ends when this may listen.
+    private let mayStart: AsyncStream<Void>
+    /// Called once the address is taken.
+    private let didStart: @Sendable () -> Void
+
+    /// What waits for PostgreSQL when the daemon stops waits no longer than this.
+    private static let stopTime = Duration.seconds(3)
+
+    /// Reads keys and certificate.
+    init(
+        _ settings: Configuration.HTTP, at address: Configuration.BridgeAddress, domains: [DomainBridge], log: Logger,
+        mayStart: AsyncStream<Void>, didStart: @escaping @Sendable () -> Void
+    ) throws {
+        self.settings = settings
+        self.address = address
+        self.domains = domains
+        self.log = log
+        self.mayStart = mayStart
+        self.didStart = didStart
+        identity = try settings.tls.map { try ServerIdentity($0) }
+        for domain in domains { try domain.keys.reload() }
+    }
+
+    func run() async throws {
+        for await _ in mayStart {}
+        if Task.isCancelled { return }
+        var quiet = Logger(label: "windrow.http")
+        // Hummingbird's own lines about a server that starts and stops say nothing to an operator.
+        quiet.logLevel = .warning
+        let application = Application(
+            responder: BridgeResponder(domains: Dictionary(uniqueKeysWithValues: domains.map { ($0.name, $0) })),
+            server: HTTPServerBuilder { [settings, identity] responder in
+                BridgeChannel(settings, identity: identity, responder: responder)
+            },
+            configuration: ApplicationConfiguration(
+                address: bindAddress, serverName: "windrow", backlog: 1024,
+                availableConnectionsDelegate: .maximum(settings.maxConnections, logger: quiet)),
+            onServerRunning: { _ in didListen() }, logger: quiet)
+        do {
+            try await withGracefulShutdownHandler {
+                try await application.run()
+            } onGracefulShutdown: {
+                Task {
+                    try await Task.sleep(for: Self.stopTime)
+                    for domain in domains { domain.receipts.stop() }
+                }
+            }
+        } catch let error as IOError {
+            throw ListenError(key: "http.listen", address: "\(address)", code: error.errnoCode)
+        }
+        if case .unix(let path) = address { unlink(path) }
+    }
+
+    /// Reads keys and certificate anew, each by itself: one that cannot be read leaves what there was.
+    func reload() {
+        for domain in domains {
+            do {
+                let count = try domain.keys.reload()
+                log.notice("keys read anew", metadata: ["domain": "\(domain.name)", "keys": "\(count)"])
+            } catch {
+                log.error(
+                    "the keys stay as they were", metadata: ["domain": "\(domain.name)", "error": "\(error)"])
+            }
+        }
+        guard let identity else { return }
+        do {
+            try identity.reload()
+            log.notice("certificate read anew")
+        } catch {
+            log.error("the certificate stays as it was", metadata: ["error": "\(error)"])
+        }
+    }
+
+    private var bindAddress: BindAddress {
+        switch address {
+        case .tcp(let address): .hostname(address.host, port: Int(address.port))
+        case .unix(let path): .unixDomainSocket(path: path)
+        }
+    }
+
+    private func didListen() {
+        // As on loopback, whoever is on this machine may connect, and keys decide; the folder may say less.
+        if case .unix(let path) = address { chmod(path, 0o666) }
+        log.notice(
+            "listening",
+            metadata: [
+                "address": "\(address)", "tls": "\(identity != nil)",
+                "domains": "\(domains.map(\.name).joined(separator: " "))",
+            ])
+        for domain in domains where domain.keys.isEmpty {
+            log.warning(
+                "the domain has no keys yet: `windrow key \(domain.name) NAME` makes one",
+                metadata: ["file": "\(domain.keys.path ?? "")"])
+        }
+        didStart()
+    }
+}

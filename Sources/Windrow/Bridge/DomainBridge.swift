@@ -1,0 +1,187 @@
+import Hummingbird
+import LibPQ
+import NIOCore
+import Synchronization
+
+/// A domain as HTTP clients meet it: who may, how much at once, and what a call does.
+final class DomainBridge: Sendable {
+    let name: String
+    let keys: Keys
+    let metrics: DomainMetrics
+    let receipts: Receipts
+    private let guards: Guards
+    private let acceptance: Acceptance
+    private let journal: Journal
+    private let reader: PointReader
+    private let decoders: RequestDecoders
+    private let bodies: BodyReader
+    private let places: Places
+
+    init(
+        _ domain: Configuration.Domain, http: Configuration.HTTP, acceptance: Acceptance, journal: Journal,
+        receipts: Receipts, reader: PointReader, metrics: DomainMetrics
+    ) {
+        name = domain.name
+        keys = Keys(path: domain.keysFile)
+        self.metrics = metrics
+        self.receipts = receipts
+        guards = Guards(domain)
+        self.acceptance = acceptance
+        self.journal = journal
+        self.reader = reader
+        decoders = RequestDecoders(limit: System.coreCount)
+        bodies = BodyReader(limit: min(Int(http.maxBody), journal.largestMessage))
+        places = Places(http.maxRequests)
+    }
+
+    /// A place among the requests that are handled at once, held until the last reference goes.
+    func place() throws(Problem) -> Places.Place {
+        guard let place = places.take() else {
+            throw .tooManyRequests("\(places.limit) requests to the domain \(name) are under way (http.max_requests)")
+        }
+        return place
+    }
+
+    // MARK: POST
+
+    static let writeParameters = ["silent", "overwrite"]
+
+    /// Takes the body's points in, and waits until they are in PostgreSQL.
+    func write(_ request: Request, _ query: Query, channel: any Channel) async throws(Problem) -> Response {
+        let isSilent = try query.flag("silent")
+        let overwrite = try overwrite(query["overwrite"])
+        guard journal.hasRoom else { throw Problem(JournalError.noRoom) }
+        let decoded = try await decode(request, overwrite, channel)
+        let receipt = receipts.open()
+        acceptance.submit(Acceptance.Submission(batch: decoded.batch, receipt: receipt))
+        switch await receipt.outcome {
+        case .stored: return answer(isSilent ? .noContent : .ok, decoded, isSilent)
+        case .accepted: return answer(.accepted, decoded, isSilent)
+        case .refused(let rejection): throw Problem(rejection)
+        case .notAccepted(let error): throw Problem(error)
+        }
+    }
+
+    private func overwrite(_ text: String?) throws(Problem) -> Overwrite {
+        guard let text else { return .insert }
+        guard let overwrite = Overwrite(rawValue: text) else {
+            throw Problem(
+                badParameter: "overwrite", "overwrite is \(String(quoting: text)), expected \(Overwrite.expectation)")
+        }
+        return overwrite
+    }
+
+    /// The body is given back as soon as it is read.
+    private func decode(
+        _ request: Request, _ overwrite: Overwrite, _ channel: any Channel
+    ) async throws(Problem) -> DecodedRequest {
+        let body = try await bodies.read(request, channel: channel)
+        do throws(Rejection) {
+            return try body.withBytes { bytes throws(Rejection) in
+                try decoders.decode(bytes, overwrite: overwrite, guards: guards, at: .now)
+            }
+        } catch {
+            metrics.rejected(error.reason)
+            throw Problem(error)
+        }
+    }
+
+    private func answer(_ status: HTTPResponse.Status, _ decoded: DecodedRequest, _ isSilent: Bool) -> Response {
+        if isSilent { return Response(status: status) }
+        var text = JSONText()
+        text.write(#"{"timeseries":["#)
+        for (place, element) in decoded.elements.enumerated() {
+            text.write(place == 0 ? "{" : ",{")
+            text.write(element.series)
+            text.write(
+                #","points":\#(element.points),"start":"\#(element.range.first)","end":"\#(element.range.last)"}"#)
+        }
+        text.write("]}")
+        return text.response(status)
+    }
+
+    // MARK: GET
+
+    static let readParameters = ["node_id", "tag", "start", "end"]
+
+    /// Reads points back.
+    func read(_ query: Query, holding place: Places.Place) async throws(Problem) -> Response {
+        let node = try node(query)
+        let tag = try tag(query)
+        let range = try range(query)
+        guard let series = try await ask({ try await self.reader.series(of: node, tag: tag) }) else {
+            throw Problem(Rejection(.unknownNode, "node \(node) is unknown"))
+        }
+        // The first page before the answer begins: until then an error can be told.
+        var first: PointReader.Page?
+        if let id = series.first?.id, let range {
+            first = try await ask { try await self.reader.page(of: id, in: range) }
+        }
+        let body = ResponseBody { [reader, first] writer in
+            // Held until all is read.
+            defer { withExtendedLifetime(place) {} }
+            try await writer.write(ByteBuffer(string: #"{"timeseries":["#))
+            var page = first
+            for (place, one) in series.enumerated() {
+                var text = JSONText()
+                text.write(place == 0 ? "{" : ",{")
+                text.write(SeriesName(node: node, tag: one.tag))
+                text.write(#","data":["#)
+                try await writer.write(ByteBuffer(bytes: text.bytes))
+                var rest = range
+                while let range = rest {
+                    let read = if let page { page } else { try await reader.page(of: one.id, in: range) }
+                    page = nil
+                    try await writer.write(ByteBuffer(bytes: read.text))
+                    rest = read.next.map { TimeRange(first: $0, last: range.last) }
+                    if rest != nil { try await writer.write(ByteBuffer(string: ",")) }
+                }
+                try await writer.write(ByteBuffer(string: "]}"))
+            }
+            if series.isEmpty, let tag {
+                var text = JSONText()
+                text.write("{")
+                text.write(SeriesName(node: node, tag: tag))
+                text.write(#","data":[]}"#)
+                try await writer.write(ByteBuffer(bytes: text.bytes))
+            }
+            try await writer.write(ByteBuffer(string: "]}"))
+            try await writer.finish(nil)
+        }
+        return Response(
+            status: .ok, headers: [.contentType: JSONText.mediaType, .cacheControl: "no-store"], body: body)
+    }
+
+    private func node(_ query: Query) throws(Problem) -> NodeName {
+        guard let text = query["node_id"] else { throw Problem(badParameter: "node_id", "node_id is missing") }
+        guard let node = NodeName(text) else {
+            throw Problem(
+                badParameter: "node_id",
+                "node_id is \(String(quoting: text)), expected an integer from 1 to \(Int64.max) or a UUID")
+        }
+        return node
+    }
+
+    private func tag(_ query: Query) throws(Problem) -> Tag? {
+        guard let text = query["tag"] else { return nil }
+        guard let tag = Tag(text) else {
+            throw Problem(badParameter: "tag", "tag is \(String(quoting: text)), expected \(Tag.expectation)")
+        }
+        return tag
+    }
+
+    /// nil when it is empty. `end` is excluded.
+    private func range(_ query: Query) throws(Problem) -> TimeRange? {
+        let start = try query.timestamp("start") ?? .earliest
+        let last = try query.timestamp("end").map { Timestamp(microseconds: $0.microseconds - 1) } ?? .latest
+        return start <= last ? TimeRange(first: start, last: last) : nil
+    }
+
+    private func ask<R>(_ body: () async throws -> R) async throws(Problem) -> R {
+        do {
+            return try await body()
+        } catch {
+            throw .unavailable("PostgreSQL cannot be asked just now: \(error)", retryAfter: 5)
+        }
+    }
+}

@@ -1,0 +1,63 @@
+import Foundation
+
+/// The query of a request's target, each parameter once.
+struct Query: Sendable {
+    private var values: [String: String] = [:]
+
+    /// - Parameters:
+    ///   - text: behind the `?`, as it was sent; nil when there is none.
+    ///   - known: the parameters that the call has. Others are refused: a typing mistake in `overwrite` must not pass for an insert.
+    init(_ text: Substring?, known: [String]) throws(Problem) {
+        for part in text?.split(separator: "&") ?? [] {
+            let sides = part.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+            let name = try Self.decode(sides[0])
+            guard known.contains(name) else {
+                let meant = closestName(to: name, among: known).map { "; did you mean \($0)?" } ?? ""
+                throw Problem(
+                    badParameter: name,
+                    "\(String(quoting: name)) is no parameter of this call (\(known.joined(separator: ", ")))\(meant)")
+            }
+            let value = sides.count == 2 ? try Self.decode(sides[1]) : ""
+            guard values.updateValue(value, forKey: name) == nil else {
+                throw Problem(badParameter: name, "\(name) is given twice")
+            }
+        }
+    }
+
+    /// Percent escapes resolved. A `+` is a space, as in what forms, Python and curl send (WHATWG URL, section 5.1).
+    private static func decode(_ text: Substring) throws(Problem) -> String {
+        guard let decoded = text.replacing("+", with: " ").removingPercentEncoding else {
+            throw Problem(
+                badParameter: nil, "the query has %-escapes that are not UTF-8 text: \(String(quoting: String(text)))")
+        }
+        return decoded
+    }
+
+    subscript(name: String) -> String? { values[name] }
+
+    /// `true` or `false`, in any case (Python writes `True`); false when it is not given.
+    func flag(_ name: String) throws(Problem) -> Bool {
+        guard let value = values[name] else { return false }
+        switch value.lowercased() {
+        case "true", "1": return true
+        case "false", "0": return false
+        default:
+            throw Problem(badParameter: name, "\(name) is \(String(quoting: value)), expected true or false")
+        }
+    }
+
+    /// An RFC 3339 timestamp; nil when it is not given.
+    func timestamp(_ name: String) throws(Problem) -> Timestamp? {
+        guard let value = values[name] else { return nil }
+        if let timestamp = Timestamp(rfc3339: value) { return timestamp }
+        let found = "\(name) is \(String(quoting: value))"
+        if let space = value.lastIndex(of: " "),
+            Timestamp(rfc3339: value[..<space] + "+" + value[value.index(after: space)...]) != nil
+        {
+            throw Problem(
+                badParameter: name, "\(found): in a query a + stands for a space; write the + of the offset as %2B")
+        }
+        throw Problem(
+            badParameter: name, "\(found), expected an RFC 3339 timestamp such as 2023-01-01T12:00:00Z")
+    }
+}

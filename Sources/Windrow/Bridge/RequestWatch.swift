@@ -1,0 +1,130 @@
+import Hummingbird
+import NIOCore
+import NIOHTTP1
+import NIOHTTPTypes
+
+// A slow, half-open or malicious client must not hold a connection for ever. Hummingbird closes connections on which no part of a
+// request comes for `idle_timeout`, a head that never ends included. What is left is watched here: a body that drips, a reader that
+// does not read, and what is no HTTP at all.
+
+/// Watches one connection.
+final class RequestWatch: ChannelDuplexHandler, RemovableChannelHandler {
+    typealias InboundIn = HTTPRequestPart
+    typealias InboundOut = HTTPRequestPart
+    typealias OutboundIn = HTTPResponsePart
+    typealias OutboundOut = HTTPResponsePart
+
+    private let requestTimeout: TimeAmount
+    /// The head of a request has come, and its end has not.
+    private var isReading = false
+    /// Requests that have not been answered to the end.
+    private var unanswered = 0
+    /// When the connection is closed unless the request is whole, or the answer read on.
+    private var deadline: NIODeadline?
+    private var timer: Scheduled<Void>?
+
+    /// For what follows an answer that did not wait for the request's end, and for what is under way when the daemon stops.
+    private static let lastMoments = TimeAmount.seconds(5)
+    /// An answer of which the client reads nothing for so long is given up.
+    private static let longestStall = TimeAmount.seconds(30)
+
+    init(requestTimeout: Duration) {
+        self.requestTimeout = TimeAmount(requestTimeout)
+    }
+
+    // MARK: In
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        switch unwrapInboundIn(data) {
+        case .head:
+            isReading = true
+            unanswered += 1
+            deadline = .now() + requestTimeout
+        case .body: break
+        case .end:
+            isReading = false
+            deadline = nil
+        }
+        context.fireChannelRead(data)
+    }
+
+    func channelReadComplete(context: ChannelHandlerContext) {
+        // Most requests come in one piece, and need no timer.
+        arm(context)
+        context.fireChannelReadComplete()
+    }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        if event is ChannelShouldQuiesceEvent, isReading { hasten(context) }
+        context.fireUserInboundEventTriggered(event)
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        guard let error = error as? HTTPParserError, unanswered == 0 else {
+            context.fireErrorCaught(error)
+            return
+        }
+        // Not forwarded: nobody behind would answer with more than a status.
+        let problem = error == .headerOverflow ? Problem.headerTooLarge : .malformedRequest
+        unanswered += 1
+        var head = problem.response.head
+        head.headerFields[.connection] = "close"
+        context.write(wrapOutboundOut(.head(head)), promise: nil)
+        context.write(wrapOutboundOut(.body(problem.body)), promise: nil)
+        let closing = NIOLoopBound(context, eventLoop: context.eventLoop)
+        context.writeAndFlush(wrapOutboundOut(.end(nil))).whenComplete { _ in closing.value.close(promise: nil) }
+    }
+
+    // MARK: Out
+
+    func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
+        if case .end = unwrapOutboundIn(data) {
+            unanswered -= 1
+            if isReading { hasten(context) }
+        }
+        context.write(data, promise: promise)
+    }
+
+    func channelWritabilityChanged(context: ChannelHandlerContext) {
+        if context.channel.isWritable {
+            if !isReading { deadline = nil }
+        } else {
+            deadline = .now() + Self.longestStall
+            arm(context)
+        }
+        context.fireChannelWritabilityChanged()
+    }
+
+    func handlerRemoved(context: ChannelHandlerContext) {
+        timer?.cancel()
+        timer = nil
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        timer?.cancel()
+        timer = nil
+        context.fireChannelInactive()
+    }
+
+    // MARK: Time
+
+    private func hasten(_ context: ChannelHandlerContext) {
+        let soon = NIODeadline.now() + Self.lastMoments
+        deadline = min(deadline ?? soon, soon)
+        timer?.cancel()
+        timer = nil
+        arm(context)
+    }
+
+    private func arm(_ context: ChannelHandlerContext) {
+        guard let deadline, timer == nil else { return }
+        let bound = NIOLoopBound((watch: self, context: context), eventLoop: context.eventLoop)
+        timer = context.eventLoop.scheduleTask(deadline: deadline) { bound.value.watch.timeOut(bound.value.context) }
+    }
+
+    private func timeOut(_ context: ChannelHandlerContext) {
+        timer = nil
+        guard let deadline else { return }
+        if deadline <= .now() { context.close(promise: nil) } else { arm(context) }
+    }
+}

@@ -1,0 +1,19 @@
+import Glibc
+import Logging
+
+/// What the system lets this process have.
+enum ProcessLimits {
+    /// Takes as many file descriptors as the hard limit allows: the soft one is small for the sake of programs that use select(2).
+    static func raiseDescriptors(toServe connections: Int, _ log: Logger) {
+        var limit = rlimit()
+        guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return }
+        limit.rlim_cur = limit.rlim_max
+        setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+        // Journals, brokers, databases and logs take a few.
+        if limit.rlim_max < connections + 256 {
+            log.warning(
+                "fewer file descriptors than http.max_connections may need; raise LimitNOFILE or lower the key",
+                metadata: ["limit": "\(limit.rlim_max)", "max_connections": "\(connections)"])
+        }
+    }
+}

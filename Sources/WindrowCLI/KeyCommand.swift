@@ -1,0 +1,49 @@
+import ArgumentParser
+import Foundation
+import Windrow
+
+struct KeyCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "key", abstract: "Make a key that opens a domain to an HTTP client.",
+        discussion: """
+            Prints the secret, which is stored nowhere, and appends its SHA-256 to the domain's keys_file. A running daemon takes it \
+            in when it gets SIGHUP. To revoke a key, remove its line from the file and send SIGHUP.
+            """)
+
+    @OptionGroup var options: ConfigurationOptions
+
+    @Argument(help: "The domain that the key opens.")
+    var domain: String
+
+    @Argument(help: "What the key's line in the file is called, such as the client: letters, digits, . _ and -.")
+    var name: String
+
+    func run() throws {
+        let domains = try options.load().domains
+        guard let found = domains.first(where: { $0.name == domain }) else {
+            printError(
+                "there is no domain \(domain) in \(options.config); it has \(domains.map(\.name).joined(separator: " "))"
+            )
+            throw ExitCode(EX_USAGE)
+        }
+        guard let path = found.keysFile else {
+            printError(
+                "\(options.config): domains.\(domain) has no keys_file; name one, such as keys_file: \(domain).keys")
+            throw ExitCode.configuration
+        }
+        guard let key = NewKey(name: name) else {
+            printError("\(name): expected a name of 1 to 63 characters out of a-z, A-Z, 0-9, ., _ and -")
+            throw ExitCode(EX_USAGE)
+        }
+        do {
+            try KeyFile.append(key, to: path)
+        } catch {
+            printError("cannot write \(path): \(error.reason)")
+            throw ExitCode.configuration
+        }
+        print(key.secret)
+        printError(
+            "Above is the secret of \(name), shown this once; clients send Authorization: Key SECRET.\n"
+                + "Its SHA-256 is in \(path). A running daemon takes it in on SIGHUP.")
+    }
+}

@@ -41,10 +41,9 @@ final class BacklogCase {
             let seconds = first + number / series
             return (
                 "nodes/\(number % series + 1)/t",
-                #"{"v": \#(number).5, "ts": "\#(Self.stamp(seconds))"}"#
+                #"{"v": \#(number).5, "ts": "\#(stamp(seconds))"}"#
             )
         }
-        publisher.close()
         round += 1
         // Neither goes first always.
         if round % 2 == 0 {
@@ -59,7 +58,6 @@ final class BacklogCase {
         try daemon.startAndWait()
         let publisher = try BacklogPublisher(port: sandbox.mqttPort)
         try publisher.publish(series) { ("nodes/\($0 + 1)/t", "1") }
-        publisher.close()
         try waitUntil("the points are stored") { try daemon.metric("windrow_points_inserted_total") == Double(series) }
         defer { _ = try? daemon.stop() }
         return daemon.residentMemory
@@ -95,11 +93,5 @@ final class BacklogCase {
         }
         try daemon.stop()
         return Double(messages) / (took / .seconds(1))
-    }
-
-    private static func stamp(_ second: Int) -> String {
-        func two(_ number: Int) -> Substring { String(100 + number).dropFirst() }
-        return
-            "2023-01-\(two(1 + second / 86_400))T\(two(second / 3600 % 24)):\(two(second / 60 % 60)):\(two(second % 60))Z"
     }
 }

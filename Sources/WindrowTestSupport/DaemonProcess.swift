@@ -5,22 +5,25 @@ public final class DaemonProcess {
     public let configuration: String
     /// The port of `http.admin`.
     public let adminPort: UInt16
+    /// The port of `http.listen`, where a domain with `keys_file: demo.keys` takes `TestKey`.
+    public let httpPort: UInt16
     private let folder: TemporaryFolder
     private var process: ChildProcess?
 
     /// - Parameters:
     ///   - domains: the value of `domains` in the configuration, indented by two spaces.
     ///   - more: other top-level keys.
+    ///   - http: further keys of `http`, indented by two spaces.
     ///   - journal: the journal's folder; one of its own when not named.
-    public init(domains: String, more: String = "", journal: String? = nil) throws {
+    public init(domains: String, more: String = "", http: String = "", journal: String? = nil) throws {
         folder = try TemporaryFolder("windrow-daemon")
-        adminPort =
-            UInt16(
-                try Command.require(Project.root + "/deploy/sandbox", ["free-port"])
-                    .trimmingCharacters(in: .whitespacesAndNewlines)) ?? 0
+        adminPort = try Self.freePort()
+        httpPort = try Self.freePort()
         let text = """
             http:
               admin: 127.0.0.1:\(adminPort)
+              listen: 127.0.0.1:\(httpPort)
+            \(http)
             journal:
               directory: \(journal ?? folder.path + "/journal")
             \(more)
@@ -28,6 +31,12 @@ public final class DaemonProcess {
             \(domains)
             """
         configuration = try folder.write(text, to: "windrow.yaml")
+        try folder.write(TestKey.line, to: "demo.keys")
+    }
+
+    private static func freePort() throws -> UInt16 {
+        let text = try Command.require(Project.root + "/deploy/sandbox", ["free-port"])
+        return UInt16(text.trimmingCharacters(in: .whitespacesAndNewlines)) ?? 0
     }
 
     deinit {

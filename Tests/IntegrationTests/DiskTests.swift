@@ -35,7 +35,6 @@ import WindrowTestSupport
             let data = (0..<points).map { #"{"v":\#($0),"ts":\#(start / 1_000_000 + Int64($0))}"# }
             return ("\(station.root)/1/t", "[" + data.joined(separator: ",") + "]")
         }
-        publisher.close()
         try waitUntil("the disk is full") { station.daemon.log.contains("full") }
         try sandbox.start(.postgres)
         try waitUntil("everything is stored", timeout: .seconds(120)) { try station.count() == messages * points }
@@ -61,7 +60,6 @@ import WindrowTestSupport
             let data = (0..<points).map { #"{"v":\#($0),"ts":\#(start + Int64($0))}"# }
             return ("\(station.root)/1/t", "[" + data.joined(separator: ",") + "]")
         }
-        publisher.close()
         try waitUntil("the full journal is told") { try station.daemon.get("/readyz").body.contains("journal") }
         #expect(station.daemon.log.contains("the journal is full; the broker keeps the messages"))
         #expect(try station.daemon.metric("windrow_journal_bytes") ?? 0 <= Double(8 << 20))

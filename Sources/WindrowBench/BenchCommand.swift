@@ -56,7 +56,9 @@ struct BenchCommand: ParsableCommand {
     }
 
     private func requests(_ sandbox: Sandbox, _ copy: CopyLimit) throws -> [String] {
-        print("one HTTP client with 10,000 points in each request, of 1 or of 100 series; 32 with one point; \(rounds) rounds")
+        print(
+            "one HTTP client with 10,000 points in each request, of 1 or of 100 series; 32 with one point; \(rounds) rounds"
+        )
         let requests = try RequestCase(sandbox)
         defer { _ = try? requests.stop() }
         var limit: [Double] = []
@@ -71,7 +73,9 @@ struct BenchCommand: ParsableCommand {
                 line += "; of \(series) series \(rate(stored)) points/s, ratio \(ratio(stored / limit[round - 1]))"
             }
             small.append(try requests.small(clients: 32, requests: 32_000))
-            print("\(line); one point \(rate(small[round - 1].rate)) requests/s, p99 \(milliseconds(small[round - 1].p99))")
+            print(
+                "\(line); one point \(rate(small[round - 1].rate)) requests/s, p99 \(milliseconds(small[round - 1].p99))"
+            )
         }
         return [1, 100].map { series in
             let stored = bulk[series] ?? []

@@ -18,7 +18,9 @@ public final class DaemonProcess {
     public init(domains: String, more: String = "", http: String = "", journal: String? = nil) throws {
         folder = try TemporaryFolder("windrow-daemon")
         adminPort = try Self.freePort()
-        httpPort = try Self.freePort()
+        var port = adminPort
+        while port == adminPort { port = try Self.freePort() }
+        httpPort = port
         let text = """
             http:
               admin: 127.0.0.1:\(adminPort)

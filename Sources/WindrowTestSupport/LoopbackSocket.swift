@@ -3,7 +3,9 @@ import Glibc
 /// A blocking TCP connection to a port of this machine, for clients that say exactly what a test wants said.
 public final class LoopbackSocket {
     private let descriptor: Int32
-    private var unread: [UInt8] = []
+    private var buffer: [UInt8] = []
+    /// How much of the buffer has been given away.
+    private var given = 0
 
     /// - Parameter timeout: after which a read that gets nothing fails.
     public init(port: UInt16, timeout: Duration = .seconds(60)) throws {
@@ -32,7 +34,8 @@ public final class LoopbackSocket {
     }
 
     public func send(_ bytes: some Collection<UInt8>) throws {
-        let sent = bytes.withContiguousStorageIfAvailable { sendAll(UnsafeRawBufferPointer($0)) }
+        let sent =
+            bytes.withContiguousStorageIfAvailable { sendAll(UnsafeRawBufferPointer($0)) }
             ?? Array(bytes).withUnsafeBytes { sendAll($0) }
         guard sent else { throw FixtureError("the other side closed the connection") }
     }
@@ -44,11 +47,10 @@ public final class LoopbackSocket {
 
     /// Exactly so many bytes.
     public func receive(_ count: Int) throws -> [UInt8] {
-        while unread.count < count {
+        while buffer.count - given < count {
             guard try receiveMore() else { throw FixtureError("the other side closed the connection") }
         }
-        defer { unread.removeFirst(count) }
-        return Array(unread.prefix(count))
+        return Array(give(count))
     }
 
     /// What comes up to and with `end`; nil when the connection is closed before anything comes.
@@ -56,16 +58,14 @@ public final class LoopbackSocket {
         let end = Array(end.utf8)
         var searched = 0
         while true {
-            while searched + end.count <= unread.count {
-                if unread[searched..<searched + end.count].elementsEqual(end) {
-                    let found = searched + end.count
-                    defer { unread.removeFirst(found) }
-                    return String(decoding: unread[..<found], as: UTF8.self)
+            while given + searched + end.count <= buffer.count {
+                if buffer[(given + searched)...].starts(with: end) {
+                    return String(decoding: give(searched + end.count), as: UTF8.self)
                 }
                 searched += 1
             }
             guard try receiveMore() else {
-                if unread.isEmpty { return nil }
+                if given == buffer.count { return nil }
                 throw FixtureError("the other side closed the connection in the middle of something")
             }
         }
@@ -74,15 +74,23 @@ public final class LoopbackSocket {
     /// All that comes until the other side closes.
     public func receiveAll() throws -> [UInt8] {
         while try receiveMore() {}
-        defer { unread = [] }
-        return unread
+        return Array(give(buffer.count - given))
+    }
+
+    private func give(_ count: Int) -> ArraySlice<UInt8> {
+        defer { given += count }
+        return buffer[given..<given + count]
     }
 
     /// False when the other side has closed.
     private func receiveMore() throws -> Bool {
-        let count = withUnsafeTemporaryAllocation(byteCount: 64 << 10, alignment: 1) { buffer in
-            let count = recv(descriptor, buffer.baseAddress, buffer.count, 0)
-            if count > 0 { unread += UnsafeRawBufferPointer(buffer)[..<count] }
+        if given > 1 << 20 || given == buffer.count {
+            buffer.removeFirst(given)
+            given = 0
+        }
+        let count = withUnsafeTemporaryAllocation(byteCount: 64 << 10, alignment: 1) { piece in
+            let count = recv(descriptor, piece.baseAddress, piece.count, 0)
+            if count > 0 { buffer += UnsafeRawBufferPointer(piece)[..<count] }
             return count
         }
         if count < 0, errno == EAGAIN { throw FixtureError("nothing came in time") }

@@ -13,10 +13,12 @@ struct Station {
     let root: String
 
     /// - Parameters:
+    ///   - http: further keys of `http`, indented by two spaces.
     ///   - domain: further keys of the domain, indented by four spaces.
     ///   - subscription: further keys of the subscription, indented by ten spaces.
     init(
-        sandbox: Sandbox = .shared, domain: String = "", subscription: String = "", more: String = "",
+        sandbox: Sandbox = .shared, http: String = "", domain: String = "", subscription: String = "",
+        more: String = "",
         journal: String? = nil
     ) throws {
         root = "t\(UUID().uuidString.prefix(8).lowercased())"
@@ -27,6 +29,7 @@ struct Station {
                   demo:
                     postgres: \(database)
                     flush: {interval: 100ms}
+                    keys_file: demo.keys
                 \(domain)
                     mqtt:
                       - broker: mqtt://127.0.0.1:\(sandbox.mqttPort)
@@ -34,7 +37,23 @@ struct Station {
                         subscriptions:
                           - topic: \(root)/{node}/{tag}
                 \(subscription)
-                """, more: more, journal: journal)
+                """, more: more, http: http, journal: journal)
+    }
+
+    /// The path of the call, with a query.
+    static func call(_ query: String = "") -> String {
+        "/demo/api/v1/timeseries" + (query.isEmpty ? "" : "?\(query)")
+    }
+
+    /// Connections of HTTP clients that the daemon has open.
+    func openSockets() throws -> Int {
+        try Command.require("ss", ["-Htn", "state", "established", "sport", "=", ":\(daemon.httpPort)"])
+            .split(separator: "\n").count
+    }
+
+    /// A connection of an HTTP client with the domain's key.
+    func client() throws -> HTTPConnection {
+        try HTTPConnection(port: daemon.httpPort)
     }
 
     /// The stored points of a series, ascending, as `ts v` with the time in microseconds.

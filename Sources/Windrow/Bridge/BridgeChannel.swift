@@ -18,7 +18,7 @@ struct BridgeChannel: ServerChildChannel {
         http = HTTP1Channel(
             responder: responder,
             configuration: HTTP1Channel.Configuration(
-                additionalChannelHandlers: [RequestWatch(requestTimeout: settings.requestTimeout)],
+                additionalChannelHandlers: [RequestWatch(timeout: settings.requestTimeout)],
                 idleTimeout: TimeAmount(settings.idleTimeout),
                 httpDecoderConfiguration: HTTP1Channel.Configuration.DecoderConfiguration(
                     maxHeaderFieldSize: Self.largestHead, maxHeaderListSize: Self.largestHead, maxHeaderFieldCount: 100)

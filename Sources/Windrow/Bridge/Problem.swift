@@ -118,7 +118,7 @@ struct Problem: Error, Sendable {
 
     // MARK: What is no request
 
-    static let malformedRequest = Problem(.badRequest, "malformed_request", "not a well-formed HTTP/1.1 request")
+    static let malformedRequest = Problem(.badRequest, "malformed_request", "this is no well-formed HTTP request")
     static let headerTooLarge = Problem(
         .requestHeaderFieldsTooLarge, "header_too_large", "the request's head is larger than 32 KiB")
 

@@ -14,22 +14,25 @@ final class RequestWatch: ChannelDuplexHandler, RemovableChannelHandler {
     typealias OutboundIn = HTTPResponsePart
     typealias OutboundOut = HTTPResponsePart
 
-    private let requestTimeout: TimeAmount
+    /// For a request to arrive whole, and for a client that reads nothing of an answer.
+    private let timeout: TimeAmount
     /// The head of a request has come, and its end has not.
     private var isReading = false
     /// Requests that have not been answered to the end.
     private var unanswered = 0
-    /// When the connection is closed unless the request is whole, or the answer read on.
-    private var deadline: NIODeadline?
+    /// When the request has to be whole.
+    private var wholeBy: NIODeadline?
+    /// When the client has to have read on.
+    private var readOnBy: NIODeadline?
+    /// When the connection ends in any case.
+    private var endBy: NIODeadline?
     private var timer: Scheduled<Void>?
 
     /// For what follows an answer that did not wait for the request's end, and for what is under way when the daemon stops.
     private static let lastMoments = TimeAmount.seconds(5)
-    /// An answer of which the client reads nothing for so long is given up.
-    private static let longestStall = TimeAmount.seconds(30)
 
-    init(requestTimeout: Duration) {
-        self.requestTimeout = TimeAmount(requestTimeout)
+    init(timeout: Duration) {
+        self.timeout = TimeAmount(timeout)
     }
 
     // MARK: In
@@ -39,11 +42,11 @@ final class RequestWatch: ChannelDuplexHandler, RemovableChannelHandler {
         case .head:
             isReading = true
             unanswered += 1
-            deadline = .now() + requestTimeout
+            wholeBy = .now() + timeout
         case .body: break
         case .end:
             isReading = false
-            deadline = nil
+            wholeBy = nil
         }
         context.fireChannelRead(data)
     }
@@ -55,7 +58,7 @@ final class RequestWatch: ChannelDuplexHandler, RemovableChannelHandler {
     }
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
-        if event is ChannelShouldQuiesceEvent, isReading { hasten(context) }
+        if event is ChannelShouldQuiesceEvent, unanswered > 0 { hasten(context) }
         context.fireUserInboundEventTriggered(event)
     }
 
@@ -86,12 +89,8 @@ final class RequestWatch: ChannelDuplexHandler, RemovableChannelHandler {
     }
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
-        if context.channel.isWritable {
-            if !isReading { deadline = nil }
-        } else {
-            deadline = .now() + Self.longestStall
-            arm(context)
-        }
+        readOnBy = context.channel.isWritable ? nil : .now() + timeout
+        arm(context)
         context.fireChannelWritabilityChanged()
     }
 
@@ -108,14 +107,16 @@ final class RequestWatch: ChannelDuplexHandler, RemovableChannelHandler {
 
     // MARK: Time
 
+    private var deadline: NIODeadline? { [wholeBy, readOnBy, endBy].compactMap { $0 }.min() }
+
     private func hasten(_ context: ChannelHandlerContext) {
-        let soon = NIODeadline.now() + Self.lastMoments
-        deadline = min(deadline ?? soon, soon)
+        endBy = .now() + Self.lastMoments
         timer?.cancel()
         timer = nil
         arm(context)
     }
 
+    /// A timer that is set already is for an earlier moment, and finds out when it fires.
     private func arm(_ context: ChannelHandlerContext) {
         guard let deadline, timer == nil else { return }
         let bound = NIOLoopBound((watch: self, context: context), eventLoop: context.eventLoop)

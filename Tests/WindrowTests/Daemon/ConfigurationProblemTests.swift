@@ -168,6 +168,26 @@ struct ConfigurationProblemTests {
     func top(bad: BadConfiguration) { Self.check(bad) }
 
     @Test(
+        "says of http what each key takes",
+        arguments: [
+            BadConfiguration(
+                "http:\n  listen: 8080\n  max_body: 16\n  max_requests: 0\n  commit_timeout: 0s\n  tls: {cert_file: a.pem}\n"
+                    + minimalConfiguration,
+                "windrow.yaml:2: http.listen: expected host:port, such as 127.0.0.1:8081 or [::1]:8081, or unix: and an absolute "
+                    + "path, such as unix:/run/windrow/http.sock, or off, found \"8080\"",
+                "windrow.yaml:3: http.max_body: expected a size such as 512KiB, 64MiB or 4GiB, found \"16\"; add a unit, as in 64MiB",
+                "windrow.yaml:4: http.max_requests: expected a whole number from 1 to 100000, found \"0\"",
+                "windrow.yaml:5: http.commit_timeout: expected a duration from 1ms to 1h, found \"0s\"",
+                "windrow.yaml:6: http.tls: missing key `key_file`",
+                "windrow.yaml:6: http.tls.cert_file: cannot read /etc/windrow/a.pem: No such file or directory"),
+            BadConfiguration(
+                "http: {listen: \"unix:relative.sock\"}\n" + minimalConfiguration,
+                "windrow.yaml:1: http.listen: expected host:port, such as 127.0.0.1:8081 or [::1]:8081, or unix: and an absolute "
+                    + "path, such as unix:/run/windrow/http.sock, or off, found \"unix:relative.sock\""),
+        ])
+    func http(bad: BadConfiguration) { Self.check(bad) }
+
+    @Test(
         "says of an unknown key which ones there are, and which was meant",
         arguments: [
             BadConfiguration(
@@ -175,8 +195,9 @@ struct ConfigurationProblemTests {
                 "windrow.yaml:1: domain: unknown key; did you mean `domains`? Accepted here: http, journal, limits, domains"
             ),
             BadConfiguration(
-                "http:\n  listen: 127.0.0.1:8080\n" + minimalConfiguration,
-                "windrow.yaml:2: http.listen: unknown key. Accepted here: admin"),
+                "http:\n  port: 8080\n" + minimalConfiguration,
+                "windrow.yaml:2: http.port: unknown key. Accepted here: listen, admin, tls, max_body, commit_timeout, "
+                    + "request_timeout, idle_timeout, max_requests, max_connections"),
             .domain(
                 "flush:\n  max_point: 5\n  Interval: 1s",
                 "windrow.yaml:5: domains.demo.flush.max_point: unknown key; did you mean `max_points`? "
@@ -184,13 +205,15 @@ struct ConfigurationProblemTests {
                 "windrow.yaml:6: domains.demo.flush.Interval: unknown key; did you mean `interval`? "
                     + "Accepted here: interval, max_points"),
             .domain(
-                "keys_file: demo.keys",
-                "windrow.yaml:4: domains.demo.keys_file: unknown key. "
-                    + "Accepted here: postgres, schema, unknown_nodes, lanes, flush, timestamps, replace, mqtt"),
+                "keys: demo.keys",
+                "windrow.yaml:4: domains.demo.keys: unknown key; did you mean `keys_file`? "
+                    + "Accepted here: postgres, schema, unknown_nodes, lanes, flush, timestamps, replace, keys_file, mqtt"
+            ),
             .domain(
                 "unknown-nodes: create",
                 "windrow.yaml:4: domains.demo.unknown-nodes: unknown key; did you mean `unknown_nodes`? "
-                    + "Accepted here: postgres, schema, unknown_nodes, lanes, flush, timestamps, replace, mqtt"),
+                    + "Accepted here: postgres, schema, unknown_nodes, lanes, flush, timestamps, replace, keys_file, mqtt"
+            ),
             .broker(
                 "broker: mqtt://h\nclientID: w\nqos: 1",
                 "windrow.yaml:6: domains.demo.mqtt[0]: missing key `client_id`",
@@ -257,7 +280,7 @@ struct ConfigurationProblemTests {
                 "windrow.yaml:2: domains.a: missing key `postgres`",
                 "windrow.yaml:2: domains.a: missing key `mqtt`",
                 "windrow.yaml:3: domains.b: expected a mapping (keys: postgres, schema, unknown_nodes, lanes, flush, timestamps, "
-                    + "replace, mqtt), found a single value",
+                    + "replace, keys_file, mqtt), found a single value",
                 "windrow.yaml:5: domains.c.postgres: expected a libpq connection string, found an empty text",
                 "windrow.yaml:6: domains.c.mqtt: expected a list of brokers, each with a topic or more to take points from, "
                     + "found an empty list"),

@@ -152,6 +152,36 @@ struct ConfigurationTests {
         #expect(configuration == expected)
     }
 
+    @Test("takes every setting of HTTP, and a domain without a broker if it has a keys file")
+    func http() throws {
+        let configuration = try parseConfiguration(
+            """
+            http:
+              listen: unix:/run/windrow/http.sock
+              admin: off
+              tls: {cert_file: /c.pem, key_file: k.pem}
+              max_body: 1MiB
+              commit_timeout: 250ms
+              request_timeout: 2s
+              idle_timeout: 3s
+              max_requests: 7
+              max_connections: 8
+            domains:
+              a: {postgres: x, keys_file: a.keys}
+            """, files: ["/c.pem": "C", "/etc/windrow/k.pem": "K"])
+        #expect(
+            configuration
+                == Configuration(
+                    http: .init(
+                        listen: .unix("/run/windrow/http.sock"), admin: nil,
+                        tls: .init(certificateFile: "/c.pem", keyFile: "/etc/windrow/k.pem"), maxBody: 1 << 20,
+                        maxRequests: 7,
+                        maxConnections: 8, commitTimeout: .milliseconds(250), requestTimeout: .seconds(2),
+                        idleTimeout: .seconds(3)),
+                    domains: [.init(name: "a", postgres: Secret("x"), keysFile: "/etc/windrow/a.keys", brokers: [])]))
+        #expect(try parseConfiguration("http: {listen: off}\n" + minimalConfiguration).http.listen == nil)
+    }
+
     @Test("in the annotated example has the defaults and nothing else")
     func example() throws {
         var fromExample = try parseConfiguration(try exampleText())
@@ -186,8 +216,12 @@ struct ConfigurationTests {
             yaml,
             files: [
                 folder + "broker.password": "secret\n", folder + "ca.pem": "A", folder + "windrow.pem": "B",
-                folder + "windrow.key": "C",
+                folder + "windrow.key": "C", folder + "server.pem": "D", folder + "server.key": "E",
             ])
+        #expect(configuration.domains[0].keysFile == folder + "demo.keys")
+        #expect(
+            configuration.http.tls
+                == .init(certificateFile: folder + "server.pem", keyFile: folder + "server.key"))
         let broker = configuration.domains[0].brokers[0]
         #expect(broker.username == "windrow")
         #expect(broker.password == Secret("secret"))

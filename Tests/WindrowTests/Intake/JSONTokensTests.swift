@@ -91,7 +91,7 @@ import Testing
             #expect(throws: Rejection(.badTimestamp, "ts is missing", pointer: "/0/data/0")) {
                 try memory.withUnsafeMutableBufferPointer {
                     _ = try reader.readPoints(
-                        document.points(of: elements[0]), into: $0.baseAddress!, at: .data(element: 0))
+                        document.points(of: elements[0]), into: $0, at: .data(element: 0))
                 }
             }
         }

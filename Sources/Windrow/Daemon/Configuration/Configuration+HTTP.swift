@@ -17,7 +17,7 @@ extension Configuration {
         public var maxConnections: Int
         /// How long a request waits for PostgreSQL before it is answered 202; 1 ms to 1 hour.
         public var commitTimeout: Duration
-        /// Within which a request has to arrive whole; 1 s to 1 hour.
+        /// Within which a request has to arrive whole, and how long an answer may go unread; 1 s to 1 hour.
         public var requestTimeout: Duration
         /// After which a connection without a request is closed; 1 s to 1 day.
         public var idleTimeout: Duration

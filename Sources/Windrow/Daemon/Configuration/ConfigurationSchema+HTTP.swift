@@ -38,8 +38,9 @@ extension ConfigurationSchema {
     private func serverTLS(_ section: ConfigurationSection) -> Configuration.ServerTLS? {
         guard section.has("tls") else { return nil }
         let files = section.section("tls", keys: Keys.serverTLS)
-        guard files.isMapping, let certificate = files.requiredFile("cert_file"),
-            let key = files.requiredFile("key_file")
+        // Both are looked at, so that the operator learns of both.
+        guard files.isMapping,
+            case let (certificate?, key?) = (files.requiredFile("cert_file"), files.requiredFile("key_file"))
         else { return nil }
         return Configuration.ServerTLS(certificateFile: certificate, keyFile: key)
     }

@@ -86,7 +86,7 @@ let package = Package(
                 "Windrow", "WindrowCLI", "WindrowTestSupport",
                 .product(name: "GRDB", package: "GRDB.swift"),
             ],
-            swiftSettings: strict),
+            exclude: ["Examples"], swiftSettings: strict),
     ],
     cxxLanguageStandard: .cxx17
 )

@@ -35,8 +35,9 @@ struct KeyCommand: ParsableCommand {
             printError("\(name): expected a name of 1 to 63 characters out of a-z, A-Z, 0-9, ., _ and -")
             throw ExitCode(EX_USAGE)
         }
+        let mode: UInt16
         do {
-            try KeyFile.append(key, to: path)
+            mode = try KeyFile.append(key, to: path)
         } catch {
             printError("cannot write \(path): \(error.reason)")
             throw ExitCode.configuration
@@ -44,6 +45,7 @@ struct KeyCommand: ParsableCommand {
         print(key.secret)
         printError(
             "Above is the secret of \(name), shown this once; clients send Authorization: Key SECRET.\n"
-                + "Its SHA-256 is in \(path). A running daemon takes it in on SIGHUP.")
+                + "Its SHA-256 is in \(path) (mode \(String(mode, radix: 8))). A running daemon, which must be able to read the "
+                + "file, takes it in on SIGHUP.")
     }
 }

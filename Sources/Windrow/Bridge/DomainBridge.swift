@@ -75,14 +75,18 @@ final class DomainBridge: Sendable {
     private func decode(
         _ request: Request, _ overwrite: Overwrite, _ channel: any Channel
     ) async throws(Problem) -> DecodedRequest {
-        let body = try await bodies.read(request, channel: channel)
-        do throws(Rejection) {
-            return try body.withBytes { bytes throws(Rejection) in
-                try decoders.decode(bytes, overwrite: overwrite, guards: guards, at: .now)
+        do throws(Problem) {
+            let body = try await bodies.read(request, channel: channel)
+            do throws(Rejection) {
+                return try body.withBytes { bytes throws(Rejection) in
+                    try decoders.decode(bytes, overwrite: overwrite, guards: guards, at: .now)
+                }
+            } catch {
+                throw Problem(error)
             }
         } catch {
-            metrics.rejected(error.reason)
-            throw Problem(error)
+            if let reason = error.reason { metrics.rejected(reason) }
+            throw error
         }
     }
 
@@ -181,7 +185,8 @@ final class DomainBridge: Sendable {
         do {
             return try await body()
         } catch {
-            throw .unavailable("PostgreSQL cannot be asked just now: \(error)", retryAfter: 5)
+            // The log has told why, which is the operator's business.
+            throw .unavailable("PostgreSQL cannot be asked just now", retryAfter: 5)
         }
     }
 }

@@ -1,4 +1,5 @@
 import LibPQ
+import Logging
 
 /// Reads points back for `GET`, a page at a time, on a connection and thread of its own: what a client reads slowly holds up no
 /// flush, and no more than a page of it is in memory.
@@ -22,16 +23,20 @@ actor PointReader {
     nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
     private let database: DatabaseAccess
+    private let log: Logger
     private var connection: Connection?
+    /// Told to the log once.
+    private var isFailing = false
     private let findNode: [String]
     private let findSeries: String
     private let readPoints: String
 
     private static let pageSize = 5000
 
-    init(domain: String, database: DatabaseAccess) {
+    init(domain: String, database: DatabaseAccess, log: Logger) {
         executor = ThreadExecutor(name: "read \(domain)")
         self.database = database
+        self.log = log
         let schema = database.schema
         findNode = ["id", "uuid"].map { "SELECT id FROM \(schema.qualified("node")) WHERE \($0) = $1" }
         findSeries = """
@@ -95,8 +100,20 @@ actor PointReader {
         connection = nil
     }
 
-    /// Tries once more on a fresh connection if the one from before has broken since.
     private func withConnection<R>(_ body: (Connection) throws(PostgresError) -> R) throws -> R {
+        do {
+            let result = try attempt(body)
+            isFailing = false
+            return result
+        } catch {
+            if !isFailing { log.error("cannot read points back", metadata: ["error": "\(error)"]) }
+            isFailing = true
+            throw error
+        }
+    }
+
+    /// Tries once more on a fresh connection if the one from before has broken since.
+    private func attempt<R>(_ body: (Connection) throws(PostgresError) -> R) throws(PostgresError) -> R {
         if let connection, connection.isUsable {
             do throws(PostgresError) {
                 return try body(connection)

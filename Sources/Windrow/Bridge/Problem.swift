@@ -14,6 +14,8 @@ struct Problem: Error, Sendable {
     var pointer: String?
     /// Which parameter of the query.
     var parameter: String?
+    /// Set when the body is at fault.
+    var reason: Rejection.Reason?
     var headers = HTTPFields()
 
     private init(
@@ -32,6 +34,7 @@ struct Problem: Error, Sendable {
     init(_ rejection: Rejection) {
         self.init(
             Self.status(of: rejection.reason), rejection.reason.rawValue, rejection.detail, pointer: rejection.pointer)
+        reason = rejection.reason
     }
 
     private static func status(of reason: Rejection.Reason) -> HTTPResponse.Status {
@@ -120,7 +123,8 @@ struct Problem: Error, Sendable {
 
     static let malformedRequest = Problem(.badRequest, "malformed_request", "this is no well-formed HTTP request")
     static let headerTooLarge = Problem(
-        .requestHeaderFieldsTooLarge, "header_too_large", "the request's head is larger than 32 KiB")
+        .requestHeaderFieldsTooLarge, "header_too_large",
+        "the request's head is larger than 32 KiB, or has more than 100 fields")
 
     // MARK: Rendering
 

@@ -73,7 +73,7 @@ final class DomainPipeline: Sendable {
                 acceptance: acceptance, journal: journal, metrics: metrics, health: health, liveness: liveness, log: log
             )
         }
-        let reader = PointReader(domain: domain.name, database: database)
+        let reader = PointReader(domain: domain.name, database: database, log: log)
         bridge = DomainBridge(
             domain, http: configuration.http, acceptance: acceptance, journal: journal, receipts: receipts,
             reader: reader,

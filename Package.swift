@@ -30,6 +30,7 @@ let package = Package(
     targets: [
         .systemLibrary(name: "CLibPQ", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+        .systemLibrary(name: "CMalloc"),
         .systemLibrary(name: "CMosquitto", pkgConfig: "libmosquitto", providers: [.apt(["libmosquitto-dev"])]),
         .target(name: "CSimdJSON", linkerSettings: [.linkedLibrary("simdjson")]),
         .target(name: "LibPQ", dependencies: ["CLibPQ"], swiftSettings: strict),
@@ -38,7 +39,7 @@ let package = Package(
         .target(
             name: "Windrow",
             dependencies: [
-                "CSimdJSON", "LibPQ", "Mosquitto", "Yams", "Zlib",
+                "CMalloc", "CSimdJSON", "LibPQ", "Mosquitto", "Yams", "Zlib",
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "GRDB", package: "GRDB.swift"),

@@ -329,65 +329,80 @@ struct SJParser {
     Buffer<SJPoint> points;
     SJDocument document;
 
-    bool reserve(size_t length) {
+    // Room for the stage, and for a copy of the document.
+    bool reserve(size_t length, bool copy) {
         if (length < kept_capacity && stage && stage->capacity() > kept_capacity) {
             stage.reset();
             bytes.release();
             elements.release();
             points.release();
         }
+        if (copy && !bytes.reserve(length + simdjson::SIMDJSON_PADDING)) return false;
         if (stage && stage->capacity() > length) return true;
         size_t capacity = 4096;
         while (capacity <= length) capacity *= 2;
         // Past this the document itself is what counts: no more than it needs.
         if (capacity > kept_capacity) capacity = length + 1;
-        // The stage last: while its capacity is enough, so is everything else.
         stage.reset();
-        return bytes.reserve(capacity + simdjson::SIMDJSON_PADDING)
-            && simdjson::get_active_implementation()->create_dom_parser_implementation(capacity, SJ_MAX_DEPTH, stage)
-                == simdjson::SUCCESS;
+        return simdjson::get_active_implementation()->create_dom_parser_implementation(capacity, SJ_MAX_DEPTH, stage)
+            == simdjson::SUCCESS;
     }
 
-    SJStatus parse(const void *from, size_t length, SJItems items) {
+    // `text` is parsed in place, `from` copied; the other is null.
+    SJStatus parse(uint8_t *text, const void *from, size_t length, SJItems items) {
         if (length == 0) return SJStatusEmpty;
         if (length > UINT32_MAX - simdjson::SIMDJSON_PADDING) return SJStatusTooLong;
-        if (!reserve(length)) return SJStatusOutOfMemory;
-        std::memcpy(bytes.data(), from, length);
-        std::memset(bytes.data() + length, 0, simdjson::SIMDJSON_PADDING);
-        document.bytes = bytes.data();
+        if (!reserve(length, from != nullptr)) return SJStatusOutOfMemory;
+        if (from != nullptr) {
+            text = bytes.data();
+            std::memcpy(text, from, length);
+        }
+        std::memset(text + length, 0, simdjson::SIMDJSON_PADDING);
+        document.bytes = text;
         document.byteCount = uint32_t(length);
 
-        simdjson::error_code error = stage->stage1(bytes.data(), length, simdjson::stage1_mode::regular);
+        simdjson::error_code error = stage->stage1(text, length, simdjson::stage1_mode::regular);
         if (error != simdjson::SUCCESS) {
             // Which error stage 1 names first is its own affair; bytes that are no text are not to be called malformed JSON.
-            if (!simdjson::validate_utf8(static_cast<const char *>(from), length)) return SJStatusInvalidUTF8;
+            if (!simdjson::validate_utf8(reinterpret_cast<const char *>(text), length)) return SJStatusInvalidUTF8;
             switch (error) {
             case simdjson::EMPTY: return SJStatusEmpty;
             case simdjson::UNESCAPED_CHARS: return SJStatusControlCharacter;
             default: return SJStatusUnclosedString;
             }
         }
-        bool escapes = std::memchr(bytes.data(), '\\', length) != nullptr;
+        bool escapes = std::memchr(text, '\\', length) != nullptr;
         const uint32_t *first = stage->structural_indexes.get();
-        Walk walk{bytes.data(), uint32_t(length), first, escapes, document, elements, points};
+        Walk walk{text, uint32_t(length), first, escapes, document, elements, points};
         if (walk.root(items) && walk.next != first + stage->n_structural_indexes)
             walk.fail(SJStatusExpectedEnd, *walk.next);
         return document.status;
     }
+
+    const SJDocument *read(uint8_t *text, const void *from, size_t length, SJItems items) {
+        document = SJDocument();
+        elements.truncate(0);
+        points.truncate(0);
+        document.status = parse(text, from, length, items);
+        document.elements = elements.data();
+        document.elementCount = elements.count();
+        document.points = points.data();
+        document.pointCount = points.count();
+        return &document;
+    }
 };
+
+static_assert(SJ_PADDING >= simdjson::SIMDJSON_PADDING, "the header promises enough");
 
 SJParser *sj_parser_create(void) { return new (std::nothrow) SJParser(); }
 
 void sj_parser_destroy(SJParser *parser) { delete parser; }
 
 const SJDocument *sj_parse(SJParser *parser, const void *bytes, size_t length, SJItems items) {
-    parser->document = SJDocument();
-    parser->elements.truncate(0);
-    parser->points.truncate(0);
-    parser->document.status = parser->parse(bytes, length, items);
-    parser->document.elements = parser->elements.data();
-    parser->document.elementCount = parser->elements.count();
-    parser->document.points = parser->points.data();
-    parser->document.pointCount = parser->points.count();
-    return &parser->document;
+    // Never null, so that it is known for a document to copy.
+    return parser->read(nullptr, bytes == nullptr ? "" : bytes, length, items);
+}
+
+const SJDocument *sj_parse_in_place(SJParser *parser, void *bytes, size_t length, SJItems items) {
+    return parser->read(static_cast<uint8_t *>(bytes), nullptr, length, items);
 }

@@ -23,6 +23,9 @@ extern "C" {
 
 #define SJ_CLOSED_ENUM __attribute__((enum_extensibility(closed)))
 
+/// Bytes behind a document that is parsed in place, which the tokeniser reads and writes.
+#define SJ_PADDING 64
+
 /// The most arrays and objects that may stand inside one another.
 #define SJ_MAX_DEPTH 16
 
@@ -124,7 +127,7 @@ typedef enum SJ_CLOSED_ENUM SJItems : uint8_t {
 typedef struct SJDocument {
     SJStatus status;
     uint32_t errorOffset;
-    /// A copy of the document in which escapes are resolved.
+    /// The document, or a copy of it, in which escapes are resolved.
     const uint8_t *bytes;
     uint32_t byteCount;
     /// What the document is.
@@ -146,6 +149,10 @@ void sj_parser_destroy(SJParser *parser);
 /// Tokenises a document. The result belongs to the parser and is valid until its next call; only when `status` is
 /// `SJStatusDone` has it more than `status` and `errorOffset` (and `bytes`, to quote from).
 const SJDocument *sj_parse(SJParser *parser, const void *bytes, size_t length, SJItems items);
+
+/// As `sj_parse`, without a copy: resolves the escapes in the caller's own bytes, which must stay where they are as long as
+/// the result is used. `SJ_PADDING` bytes behind them belong to the call.
+const SJDocument *sj_parse_in_place(SJParser *parser, void *bytes, size_t length, SJItems items);
 
 #ifdef __cplusplus
 }

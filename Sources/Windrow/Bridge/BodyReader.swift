@@ -10,8 +10,10 @@ struct RequestBytes: Sendable {
     fileprivate var buffer: ByteBuffer
     fileprivate let lease: MemoryLease
 
-    func withBytes<R, E: Error>(_ body: (UnsafeRawBufferPointer) throws(E) -> R) throws(E) -> R {
-        let result = buffer.withUnsafeReadableBytes { bytes in
+    /// Gives the bytes, with `JSONTokens.padding` more behind them, to be parsed in place.
+    consuming func withPaddedBytes<R, E: Error>(_ body: (UnsafeMutableRawBufferPointer) throws(E) -> R) throws(E) -> R {
+        buffer.writeRepeatingByte(0, count: JSONTokens.padding)
+        let result = buffer.withUnsafeMutableReadableBytes { bytes in
             Result { () throws(E) -> R in try body(bytes) }
         }
         return try result.get()
@@ -61,7 +63,7 @@ final class BodyReader: Sendable {
 
         var body = RequestBytes(buffer: ByteBuffer(), lease: MemoryLease(of: budget))
         // Memory that is reserved and never filled costs nothing.
-        if inflater == nil { body.buffer.reserveCapacity(announced) }
+        if inflater == nil { body.buffer.reserveCapacity(announced + JSONTokens.padding) }
         do {
             if request.headers[.expect]?.lowercased() == "100-continue" { try await sendContinue(channel) }
             for try await piece in request.body {

@@ -78,7 +78,7 @@ final class DomainBridge: Sendable {
         do throws(Problem) {
             let body = try await bodies.read(request, channel: channel)
             do throws(Rejection) {
-                return try body.withBytes { bytes throws(Rejection) in
+                return try body.withPaddedBytes { bytes throws(Rejection) in
                     try decoders.decode(bytes, overwrite: overwrite, guards: guards, at: .now)
                 }
             } catch {

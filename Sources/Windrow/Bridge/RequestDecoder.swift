@@ -29,13 +29,14 @@ final class RequestDecoder {
     private let points = PointBuffer()
 
     /// - Parameters:
+    ///   - body: with `JSONTokens.padding` bytes behind it. It is changed.
     ///   - overwrite: stated by the query.
     ///   - now: for the guards.
     /// - Throws: the first thing that is wrong, with its place.
     func decode(
-        _ body: UnsafeRawBufferPointer, overwrite: Overwrite, guards: Guards, at now: Timestamp
+        _ body: UnsafeMutableRawBufferPointer, overwrite: Overwrite, guards: Guards, at now: Timestamp
     ) throws(Rejection) -> DecodedRequest {
-        let document = try tokens.read(body, items: .elements)
+        let document = try tokens.read(inPlace: body, items: .elements)
         guard document.root.kind == .array else {
             throw Rejection(
                 .wrongShape,
@@ -124,6 +125,8 @@ final class RequestDecoders: Sendable {
     }
 
     private let idle = Mutex(Idle())
+    /// What a larger body has needed is given back at once.
+    private static let largestKept = 1 << 20
     /// As many as there can be work for.
     private let limit: Int
 
@@ -131,9 +134,13 @@ final class RequestDecoders: Sendable {
         self.limit = limit
     }
 
+    /// As `RequestDecoder.decode`.
     func decode(
-        _ body: UnsafeRawBufferPointer, overwrite: Overwrite, guards: Guards, at now: Timestamp
+        _ body: UnsafeMutableRawBufferPointer, overwrite: Overwrite, guards: Guards, at now: Timestamp
     ) throws(Rejection) -> DecodedRequest {
+        if body.count > Self.largestKept {
+            return try RequestDecoder().decode(body, overwrite: overwrite, guards: guards, at: now)
+        }
         let taken = idle.withLock { idle in Idle(decoders: idle.decoders.popLast().map { [$0] } ?? []) }
         let decoder = taken.decoders.first ?? RequestDecoder()
         defer {

@@ -49,6 +49,7 @@ public struct Daemon: Sendable {
     public func run() async throws {
         // A log or socket whose reader has gone is an error to handle, not a reason to die.
         signal(SIGPIPE, SIG_IGN)
+        ProcessLimits.giveBackLargeMemory()
         ProcessLimits.raiseDescriptors(toServe: connections, log)
         // Stopped in reverse: systemd is told first, then clients get their last answers, and the admin server answers until the end.
         var services: [any Service] = []

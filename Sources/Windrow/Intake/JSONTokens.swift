@@ -15,8 +15,21 @@ final class JSONTokens {
 
     /// Throws unless the bytes are one JSON document, through and through. `items` says what the items of an array at its root are.
     func read(_ bytes: UnsafeRawBufferPointer, items: SJItems) throws(Rejection) -> SJDocument {
-        let document = sj_parse(parser, bytes.baseAddress, bytes.count, items).pointee
-        if document.status != .done { throw document.rejection(byteCount: bytes.count) }
+        try checked(sj_parse(parser, bytes.baseAddress, bytes.count, items).pointee, byteCount: bytes.count)
+    }
+
+    /// As `read`, without a copy of the document.
+    /// - Parameter padded: the document and, behind it, `padding` bytes. All of it may be changed, and must stay where it is as long
+    ///   as the document is used.
+    func read(inPlace padded: UnsafeMutableRawBufferPointer, items: SJItems) throws(Rejection) -> SJDocument {
+        let count = padded.count - Self.padding
+        return try checked(sj_parse_in_place(parser, padded.baseAddress, count, items).pointee, byteCount: count)
+    }
+
+    static let padding = Int(SJ_PADDING)
+
+    private func checked(_ document: SJDocument, byteCount: Int) throws(Rejection) -> SJDocument {
+        if document.status != .done { throw document.rejection(byteCount: byteCount) }
         return document
     }
 }

@@ -8,9 +8,13 @@ private let guards = Guards(
     replaceMaxSpan: 10 * 86_400_000_000)
 
 private func decode(_ body: String, _ overwrite: Overwrite = .insert) throws(Rejection) -> DecodedRequest {
+    try decode(Array(body.utf8), overwrite)
+}
+
+private func decode(_ body: [UInt8], _ overwrite: Overwrite = .insert) throws(Rejection) -> DecodedRequest {
     let decoder = RequestDecoder()
-    let bytes = Array(body.utf8)
-    let result = bytes.withUnsafeBytes { bytes in
+    var bytes = body + [UInt8](repeating: 0xFF, count: JSONTokens.padding)
+    let result = bytes.withUnsafeMutableBytes { bytes in
         Result { () throws(Rejection) in try decoder.decode(bytes, overwrite: overwrite, guards: guards, at: now) }
     }
     return try result.get()
@@ -192,9 +196,7 @@ private func sample(_ text: String, _ value: Double) -> Point {
     func invalidUTF8() {
         let bytes: [UInt8] = Array("[{\"node_id\": 1, \"tag\": \"".utf8) + [0xFF] + Array("\", \"data\": []}]".utf8)
         #expect {
-            try bytes.withUnsafeBytes {
-                try RequestDecoder().decode($0, overwrite: .insert, guards: guards, at: now)
-            }
+            try decode(bytes)
         } throws: { ($0 as? Rejection)?.reason == .invalidUTF8 }
     }
 
@@ -206,7 +208,8 @@ private func sample(_ text: String, _ value: Double) -> Point {
                 #"{"v": \#($0), "ts": "2023-01-01T12:00:00.\#(String(1_000_000 + $0).dropFirst())Z"}"#
             }
             let body = Array(#"[{"node_id": 1, "tag": "t", "data": [\#(points.joined(separator: ","))]}]"#.utf8)
-            let request = try body.withUnsafeBytes {
+            var padded = body + [UInt8](repeating: 0, count: JSONTokens.padding)
+            let request = try padded.withUnsafeMutableBytes {
                 try decoders.decode($0, overwrite: .insert, guards: guards, at: now)
             }
             #expect(request.batch.points.map(\.value) == (0..<count).map(Double.init))

@@ -42,7 +42,12 @@ struct KeyCommand: ParsableCommand {
             printError("cannot write \(path): \(error.reason)")
             throw ExitCode.configuration
         }
-        print(key.secret)
+        do {
+            try FileHandle.standardOutput.write(contentsOf: Data((key.secret + "\n").utf8))
+        } catch {
+            printError("the secret could not be printed, and is lost: remove the last line, \(name), from \(path)")
+            throw ExitCode(EX_IOERR)
+        }
         printError(
             "Above is the secret of \(name), shown this once; clients send Authorization: Key SECRET.\n"
                 + "Its SHA-256 is in \(path) (mode \(String(mode, radix: 8))). A running daemon, which must be able to read the "

@@ -120,14 +120,18 @@ public final class DaemonProcess {
 
     /// The value of a metric's only sample, or of the one with the labels as they are written.
     public func metric(_ sample: String) throws -> Double? {
-        for line in try get("/metrics").body.split(separator: "\n") where !line.hasPrefix("#") {
-            guard let space = line.lastIndex(of: " ") else { continue }
-            let name = line[..<space]
-            if name == sample || name.prefix(while: { $0 != "{" }) == sample {
-                return Double(line[line.index(after: space)...])
+        let metrics = try metrics()
+        return metrics[sample] ?? metrics.first { $0.key.hasPrefix(sample + "{") }?.value
+    }
+
+    /// All samples, by their names with the labels as they are written.
+    public func metrics() throws -> [String: Double] {
+        let samples = try get("/metrics").body.split(separator: "\n").filter { !$0.hasPrefix("#") }
+        return Dictionary(
+            samples.compactMap { line in
+                line.lastIndex(of: " ").map { (String(line[..<$0]), Double(line[line.index(after: $0)...]) ?? .nan) }
             }
-        }
-        return nil
+        ) { $1 }
     }
 
     /// Resident memory in bytes, of the process as the kernel sees it.

@@ -6,7 +6,7 @@ public struct GzipError: Error, Sendable, CustomStringConvertible {
     public var code: Int32?
     public var message: String
 
-    public var description: String { "not gzip: \(message)" }
+    public var description: String { "no whole gzip data: \(message)" }
 }
 
 /// Inflates a gzip stream (RFC 1952, several members too) piece by piece, as it comes.

@@ -115,6 +115,10 @@ import WindrowTestSupport
             outer("Transfer-Encoding: chunked", "-1\r\n\(inner)"),
             outer("Transfer-Encoding: chunked", "zz\r\n\(inner)"),
             outer("X: a\r\n folded\r\nContent-Length : 0", inner),
+            outer("Transfer-Encoding: gzip, chunked", "0\r\n\r\n\(inner)"),
+            outer("Transfer-Encoding: identity, chunked", "0\r\n\r\n\(inner)"),
+            outer("Host: b\r\nContent-Length: 0", inner),
+            "POST \(Station.call()) HTTP/1.1\r\nContent-Length: 0\r\n\r\n\(inner)",
             "GET / HTTP/1.1\r\nHost: a\r\nX: \u{0}\r\n\r\n\(inner)",
             "\(String(repeating: "X", count: 100)) / HTTP/1.1\r\n\r\n\(inner)",
             "GET / HTTP/9.9\r\n\r\n\(inner)",
@@ -145,7 +149,7 @@ import WindrowTestSupport
         let station = try Station()
         try station.daemon.startAndWait()
         let bad: [(String, Int)] = [
-            ("GET / HTTP/1.1\r\nX: \(String(repeating: "a", count: 40_000))\r\n\r\n", 431),
+            ("GET / HTTP/1.1\r\nHost: a\r\nX: \(String(repeating: "a", count: 40_000))\r\n\r\n", 431),
             ("GET / HTTP/1.1\r\n\((0..<200).map { "X\($0): a\r\n" }.joined())\r\n", 431),
             ("GET /\(String(repeating: "a", count: 9000)) HTTP/1.1\r\nHost: a\r\n\r\n", 414),
             ("nonsense\r\n\r\n", 400),
@@ -159,6 +163,64 @@ import WindrowTestSupport
             #expect(response.json["status"] as? Int == status)
             if status != 414 { #expect(try client.socket.receiveAll().isEmpty) }
         }
+    }
+
+    @Test(
+        "HTTP/1.0 clients get what they understand: no chunks, no 100, and the end of the connection unless they ask for more"
+    )
+    func http10() throws {
+        let station = try Station()
+        try station.daemon.startAndWait()
+        let body = element([item(0, 1)])
+        let socket = try LoopbackSocket(port: station.daemon.httpPort)
+        try socket.send(
+            "POST \(Station.call()) HTTP/1.0\r\n\(authorization)Expect: 100-continue\r\nContent-Length: \(body.utf8.count)\r\n\r\n\(body)"
+                .utf8)
+        let written = String(decoding: try socket.receiveAll(), as: UTF8.self)
+        #expect(written.hasPrefix("HTTP/1.0 200 OK\r\n"))
+        let reader = try LoopbackSocket(port: station.daemon.httpPort)
+        try reader.send("GET \(Station.call("node_id=1")) HTTP/1.0\r\n\(authorization)\r\n".utf8)
+        let read = String(decoding: try reader.receiveAll(), as: UTF8.self)
+        #expect(!read.lowercased().contains("transfer-encoding"))
+        #expect(
+            read.hasSuffix(
+                "\r\n\r\n{\"timeseries\":[{\"node_id\":1,\"tag\":\"t\",\"data\":[{\"v\":1.0,\"ts\":\"\(stamp(0))\"}]}]}"
+            ))
+        let kept = try HTTPConnection(port: station.daemon.httpPort)
+        for _ in 0..<2 {
+            try kept.socket.send(
+                "POST \(Station.call("silent=true")) HTTP/1.0\r\nConnection: keep-alive\r\n\(authorization)Content-Length: \(body.utf8.count)\r\n\r\n\(body)"
+                    .utf8)
+            #expect(try kept.response().status == 204)
+        }
+    }
+
+    @Test("an offer to upgrade is not taken up, and the connection ends with the answer instead of falling silent")
+    func upgrade() throws {
+        let station = try Station()
+        try station.daemon.startAndWait()
+        let client = try station.client()
+        let body = element([item(0, 1)])
+        let response = try client.post(
+            Station.call("silent=true"), body,
+            headers: "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n")
+        #expect(response.status == 204)
+        #expect(response.headers["connection"] == "close")
+        #expect(try client.socket.receiveAll().isEmpty)
+        #expect(try station.stored() == [time(0): 1])
+    }
+
+    @Test("HEAD is answered without a body")
+    func head() throws {
+        let station = try Station()
+        try station.daemon.startAndWait()
+        let socket = try LoopbackSocket(port: station.daemon.httpPort)
+        try socket.send(
+            "HEAD \(Station.call()) HTTP/1.1\r\nHost: a\r\n\r\nHEAD /openapi.json HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
+                .utf8)
+        let answers = String(decoding: try socket.receiveAll(), as: UTF8.self).components(separatedBy: "\r\n\r\n")
+        #expect(answers.count == 3)
+        #expect(answers[0].hasPrefix("HTTP/1.1 405 ") && answers[1].hasPrefix("HTTP/1.1 200 ") && answers[2].isEmpty)
     }
 
     @Test("half a connection is enough: who has sent its request and closed its side gets its answer")
@@ -195,8 +257,10 @@ import WindrowTestSupport
         case "body": try client.socket.send(head.utf8)
         default: try client.socket.send(kind.utf8)
         }
-        _ = try client.socket.receiveAll()
+        let answer = String(decoding: try client.socket.receiveAll(), as: UTF8.self)
         #expect(.now - start < .seconds(10))
+        // A head that never comes is nobody's request.
+        #expect(kind.hasPrefix("body") ? answer.hasPrefix("HTTP/1.1 408 ") : answer.isEmpty)
         #expect(try station.client().post(Station.call("silent=true"), element([item(0, 1)])).status == 204)
     }
 

@@ -49,14 +49,17 @@ import WindrowTestSupport
         let client = try station.client()
         let database = try Connection(station.database, applicationName: "windrow tests")
         #expect(try client.post(Station.call("silent=true"), element([item(0, 0)])).status == 204)
-        for count in [4999, 5000, 5001, 12_345] {
+        for count in [4999, 5000, 5001, 10_000, 12_345] {
             try database.execute("DELETE FROM windrow.point")
             try database.execute(
                 """
                 INSERT INTO windrow.point SELECT 1, '2023-01-01T12:00:00Z'::timestamptz + n * interval '1 microsecond', n
                 FROM generate_series(1, $1) n
                 """, [.int4(Int32(count))])
-            let read = points(try client.get(Station.call("node_id=1&tag=t")))
+            let response = try client.get(Station.call("node_id=1&tag=t"))
+            // Which Foundation would read over.
+            #expect(!response.text.contains(",]") && !response.text.contains(",,"))
+            let read = points(response)
             #expect(read.map { $0["v"] as? Int } == (1...count).map { $0 })
         }
     }

@@ -202,6 +202,7 @@ func element(_ points: [String], node: String = "1", tag: String = "t", more: St
         let response = try client.post(Station.call(), body)
         #expect(response.status == 404)
         #expect(response.json["type"] as? String == "urn:windrow:problem:unknown_node")
+        #expect(response.json["pointer"] as? String == "/1/node_id")
         #expect(try client.post(Station.call("silent=true"), element([item(1, 1)])).status == 204)
         // Not even a replay finds it, once the node is there.
         try station.daemon.kill()

@@ -81,8 +81,10 @@ struct Station {
 
     /// Fails unless every point that came in has been counted for what became of it.
     func checkAccounting() throws {
+        // All from one moment.
+        let metrics = try daemon.metrics()
         func count(_ name: String) throws -> Int {
-            guard let value = try daemon.metric("windrow_points_\(name)") else {
+            guard let value = metrics[#"windrow_points_\#(name){domain="demo"}"#] else {
                 throw FixtureError("no metric \(name)")
             }
             return Int(value)

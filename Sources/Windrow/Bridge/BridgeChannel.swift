@@ -2,6 +2,7 @@ import Hummingbird
 import HummingbirdCore
 import Logging
 import NIOCore
+import NIOHTTPTypesHTTP1
 import NIOSSL
 import Synchronization
 
@@ -26,10 +27,14 @@ struct BridgeChannel: ServerChildChannel {
     }
 
     func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<HTTP1Channel.Value> {
-        guard let identity else { return http.setup(channel: channel, logger: logger) }
         do {
-            try channel.pipeline.syncOperations.addHandler(NIOSSLServerHandler(context: identity.context))
-            return http.setup(channel: channel, logger: logger)
+            let pipeline = channel.pipeline.syncOperations
+            if let identity { try pipeline.addHandler(NIOSSLServerHandler(context: identity.context)) }
+            let value = http.setup(channel: channel, logger: logger)
+            // Done by now, on the channel's own loop; Hummingbird has no other way in between its handlers.
+            let codec = try pipeline.handler(type: HTTP1ToHTTPServerCodec.self)
+            try pipeline.addHandler(HTTP1Rules(), position: .before(codec))
+            return value
         } catch {
             return channel.eventLoop.makeFailedFuture(error)
         }
@@ -61,9 +66,10 @@ final class ServerIdentity: Sendable {
 
     private static func load(_ files: Configuration.ServerTLS) throws(ServerIdentityError) -> NIOSSLContext {
         do {
+            let chain = try NIOSSLCertificate.fromPEMBytes(Configuration.readFile(files.certificateFile))
+            let key = try NIOSSLPrivateKey(bytes: Configuration.readFile(files.keyFile), format: .pem)
             var settings = TLSConfiguration.makeServerConfiguration(
-                certificateChain: try NIOSSLCertificate.fromPEMFile(files.certificateFile).map { .certificate($0) },
-                privateKey: .privateKey(try NIOSSLPrivateKey(file: files.keyFile, format: .pem)))
+                certificateChain: chain.map { .certificate($0) }, privateKey: .privateKey(key))
             settings.minimumTLSVersion = .tlsv12
             settings.applicationProtocols = ["http/1.1"]
             return try NIOSSLContext(configuration: settings)

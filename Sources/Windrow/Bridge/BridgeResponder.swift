@@ -23,7 +23,7 @@ struct BridgeResponder: HTTPResponder {
         let parts = target.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
         let path = parts[0].split(separator: "/", omittingEmptySubsequences: false)
         if path == ["", "openapi.json"] {
-            guard request.method == .get else { throw .methodNotAllowed("GET") }
+            guard request.method == .get || request.method == .head else { throw .methodNotAllowed("GET, HEAD") }
             return OpenAPI.response
         }
         guard path.count == 5, path[0] == "", path[2...] == ["api", "v1", "timeseries"] else { throw .unknownPath }

@@ -3,6 +3,7 @@ import Hummingbird
 import HummingbirdCore
 import Logging
 import NIOCore
+import NIOPosix
 import ServiceLifecycle
 
 /// Serves the REST call on `http.listen`.
@@ -40,7 +41,7 @@ struct BridgeServer: Service {
         if Task.isCancelled { return }
         var quiet = Logger(label: "windrow.http")
         // Hummingbird's own lines about a server that starts and stops say nothing to an operator.
-        quiet.logLevel = .warning
+        quiet.logLevel = .critical
         let application = Application(
             responder: BridgeResponder(domains: Dictionary(uniqueKeysWithValues: domains.map { ($0.name, $0) })),
             server: HTTPServerBuilder { [settings, identity] responder in
@@ -50,6 +51,7 @@ struct BridgeServer: Service {
                 address: bindAddress, serverName: "windrow", backlog: 1024,
                 availableConnectionsDelegate: .maximum(settings.maxConnections, logger: quiet)),
             onServerRunning: { _ in didListen() }, logger: quiet)
+        if case .unix(let path) = address, Self.isServed(path) { throw failure(EADDRINUSE) }
         do {
             try await withGracefulShutdownHandler {
                 try await application.run()
@@ -60,9 +62,31 @@ struct BridgeServer: Service {
                 }
             }
         } catch let error as IOError {
-            throw ListenError(key: "http.listen", address: "\(address)", code: error.errnoCode)
+            throw failure(error.errnoCode)
+        } catch is UnixDomainSocketPathWrongType {
+            // Something that is no socket.
+            throw failure(EEXIST)
         }
         if case .unix(let path) = address { unlink(path) }
+    }
+
+    private func failure(_ code: Int32) -> ListenError {
+        ListenError(key: "http.listen", address: "\(address)", code: code)
+    }
+
+    /// Whether somebody answers on a socket: one that a killed daemon has left may be taken over, another's may not.
+    private static func isServed(_ path: String) -> Bool {
+        let client = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
+        guard client >= 0 else { return false }
+        defer { close(client) }
+        var address = sockaddr_un()
+        address.sun_family = sa_family_t(AF_UNIX)
+        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.utf8.prefix($0.count - 1)) }
+        return withUnsafePointer(to: &address) {
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                connect(client, $0, socklen_t(MemoryLayout<sockaddr_un>.size)) == 0
+            }
+        }
     }
 
     /// Reads keys and certificate anew, each by itself: one that cannot be read leaves what there was.
@@ -76,6 +100,7 @@ struct BridgeServer: Service {
                     "the keys stay as they were", metadata: ["domain": "\(domain.name)", "error": "\(error)"])
             }
         }
+        tellMissingKeys()
         guard let identity else { return }
         do {
             try identity.reload()
@@ -101,11 +126,15 @@ struct BridgeServer: Service {
                 "address": "\(address)", "tls": "\(identity != nil)",
                 "domains": "\(domains.map(\.name).joined(separator: " "))",
             ])
+        tellMissingKeys()
+        didStart()
+    }
+
+    private func tellMissingKeys() {
         for domain in domains where domain.keys.isEmpty {
             log.warning(
-                "the domain has no keys yet: `windrow key \(domain.name) NAME` makes one",
+                "the domain has no keys: `windrow key \(domain.name) NAME` makes one",
                 metadata: ["file": "\(domain.keys.path ?? "")"])
         }
-        didStart()
     }
 }

@@ -112,14 +112,14 @@ final class DomainBridge: Sendable {
     func read(_ query: Query, holding place: Places.Place) async throws(Problem) -> Response {
         let node = try node(query)
         let tag = try tag(query)
-        let range = try range(query)
+        let wanted = try range(query)
         guard let series = try await ask({ try await self.reader.series(of: node, tag: tag) }) else {
             throw Problem(Rejection(.unknownNode, "node \(node) is unknown"))
         }
         // The first page before the answer begins: until then an error can be told.
         var first: PointReader.Page?
-        if let id = series.first?.id, let range {
-            first = try await ask { try await self.reader.page(of: id, in: range) }
+        if let id = series.first?.id, let wanted {
+            first = try await ask { try await self.reader.page(of: id, in: wanted) }
         }
         let body = ResponseBody { [reader, first] writer in
             // Held until all is read.
@@ -132,13 +132,14 @@ final class DomainBridge: Sendable {
                 text.write(SeriesName(node: node, tag: one.tag))
                 text.write(#","data":["#)
                 try await writer.write(ByteBuffer(bytes: text.bytes))
-                var rest = range
+                var rest = wanted
                 while let range = rest {
                     let read = if let page { page } else { try await reader.page(of: one.id, in: range) }
                     page = nil
+                    // The page behind a full one may be empty.
+                    if range != wanted, !read.text.isEmpty { try await writer.write(ByteBuffer(string: ",")) }
                     try await writer.write(ByteBuffer(bytes: read.text))
                     rest = read.next.map { TimeRange(first: $0, last: range.last) }
-                    if rest != nil { try await writer.write(ByteBuffer(string: ",")) }
                 }
                 try await writer.write(ByteBuffer(string: "]}"))
             }

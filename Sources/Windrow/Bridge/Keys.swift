@@ -19,7 +19,7 @@ final class Keys: Sendable {
         let parts = authorization.utf8.split(separator: UInt8(ascii: " "), maxSplits: 1)
         // The scheme's case does not matter (RFC 9110, section 11.1).
         guard parts.count == 2, String(parts[0])?.lowercased() == "key" else { return nil }
-        return ring.withLock { $0 }.name(ofSecret: parts[1])
+        return ring.withLock { $0 }.name(ofSecret: parts[1].drop { $0 == UInt8(ascii: " ") })
     }
 
     /// Reads the file anew. A file that is not there has no keys; on any other problem the keys stay as they were.

@@ -121,6 +121,8 @@ struct Problem: Error, Sendable {
 
     // MARK: What is no request
 
+    static let requestTimeout = Problem(
+        .requestTimeout, "request_timeout", "the request did not arrive whole in time (http.request_timeout)")
     static let malformedRequest = Problem(.badRequest, "malformed_request", "this is no well-formed HTTP request")
     static let headerTooLarge = Problem(
         .requestHeaderFieldsTooLarge, "header_too_large",

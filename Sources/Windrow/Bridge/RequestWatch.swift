@@ -20,6 +20,8 @@ final class RequestWatch: ChannelDuplexHandler, RemovableChannelHandler {
     private var isReading = false
     /// Requests that have not been answered to the end.
     private var unanswered = 0
+    /// The head of an answer has been sent, and its end has not.
+    private var isAnswering = false
     /// When the request has to be whole.
     private var wholeBy: NIODeadline?
     /// When the client has to have read on.
@@ -68,7 +70,11 @@ final class RequestWatch: ChannelDuplexHandler, RemovableChannelHandler {
             return
         }
         // Not forwarded: nobody behind would answer with more than a status.
-        let problem = error == .headerOverflow ? Problem.headerTooLarge : .malformedRequest
+        end(with: error == .headerOverflow ? .headerTooLarge : .malformedRequest, context)
+    }
+
+    /// Answers in the place of the responder, and closes.
+    private func end(with problem: Problem, _ context: ChannelHandlerContext) {
         unanswered += 1
         var head = problem.response.head
         head.headerFields[.connection] = "close"
@@ -81,7 +87,11 @@ final class RequestWatch: ChannelDuplexHandler, RemovableChannelHandler {
     // MARK: Out
 
     func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
-        if case .end = unwrapOutboundIn(data) {
+        switch unwrapOutboundIn(data) {
+        case .head(let head): isAnswering = head.status.kind != .informational
+        case .body: break
+        case .end:
+            isAnswering = false
             unanswered -= 1
             if isReading { hasten(context) }
         }
@@ -126,6 +136,12 @@ final class RequestWatch: ChannelDuplexHandler, RemovableChannelHandler {
     private func timeOut(_ context: ChannelHandlerContext) {
         timer = nil
         guard let deadline else { return }
-        if deadline <= .now() { context.close(promise: nil) } else { arm(context) }
+        if deadline > .now() {
+            arm(context)
+        } else if isReading, unanswered == 1, !isAnswering, endBy == nil {
+            end(with: .requestTimeout, context)
+        } else {
+            context.close(promise: nil)
+        }
     }
 }

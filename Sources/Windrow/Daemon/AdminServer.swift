@@ -14,7 +14,7 @@ struct AdminServer: Service {
     func run() async throws {
         var log = Logger(label: "windrow.admin")
         // Hummingbird's own lines about a server that starts and stops say nothing to an operator.
-        log.logLevel = .warning
+        log.logLevel = .critical
         let application = Application(
             router: router(),
             configuration: ApplicationConfiguration(

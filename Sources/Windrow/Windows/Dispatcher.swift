@@ -211,7 +211,11 @@ actor Dispatcher {
             guard let unknown = record.first(where: { resolved[Int(batch.edits[$0].series)] == nil }) else { continue }
             let node = batch.series[Int(batch.edits[unknown].series)].node
             let rejection = Rejection(.unknownNode, "node \(node) is unknown, and unknown_nodes is reject")
-            if isWaitedFor { refusal = refusal ?? rejection }
+            if isWaitedFor {
+                // A request is one record, and its elements are the edits.
+                refusal = rejection
+                refusal?.pointer = PointPlace.data(element: unknown).pointer(toField: "node_id")
+            }
             for place in record {
                 refused.insert(place)
                 if isWaitedFor { continue }

@@ -72,16 +72,16 @@ import WindrowTestSupport
         #expect(NewKey(name: name) == nil)
     }
 
-    @Test("the scheme is Key, in any case, with the secret behind one space")
+    @Test("the scheme is Key, in any case, with the secret behind spaces")
     func authorization() throws {
         let folder = try TemporaryFolder()
         let keys = Keys(path: try folder.write(text, to: "demo.keys"))
         #expect(keys.name(authorization: "Key demo-secret") == nil)
         #expect(try keys.reload() == 2)
         #expect(keys.name(authorization: "Key demo-secret") == "gateway-1")
-        #expect(keys.name(authorization: "key demo-secret") == "gateway-1")
+        #expect(keys.name(authorization: "key  demo-secret") == "gateway-1")
         for wrong in [
-            nil, "", "Key", "Key ", "demo-secret", "Bearer demo-secret", "Key  demo-secret", "Key demo-secret x",
+            nil, "", "Key", "Key ", "demo-secret", "Bearer demo-secret", "Key demo-secret x", "Key demo-secret ",
         ] {
             #expect(keys.name(authorization: wrong) == nil)
         }

@@ -174,7 +174,7 @@ struct ConfigurationProblemTests {
                 "http:\n  listen: 8080\n  max_body: 16\n  max_requests: 0\n  commit_timeout: 0s\n  tls: {cert_file: a.pem}\n"
                     + minimalConfiguration,
                 "windrow.yaml:2: http.listen: expected host:port, such as 127.0.0.1:8081 or [::1]:8081, or unix: and an absolute "
-                    + "path, such as unix:/run/windrow/http.sock, or off, found \"8080\"",
+                    + "path of at most 107 bytes, such as unix:/run/windrow/http.sock, or off, found \"8080\"",
                 "windrow.yaml:3: http.max_body: expected a size such as 512KiB, 64MiB or 4GiB, found \"16\"; add a unit, as in 64MiB",
                 "windrow.yaml:4: http.max_requests: expected a whole number from 1 to 100000, found \"0\"",
                 "windrow.yaml:5: http.commit_timeout: expected a duration from 1ms to 1h, found \"0s\"",
@@ -183,7 +183,8 @@ struct ConfigurationProblemTests {
             BadConfiguration(
                 "http: {listen: \"unix:relative.sock\"}\n" + minimalConfiguration,
                 "windrow.yaml:1: http.listen: expected host:port, such as 127.0.0.1:8081 or [::1]:8081, or unix: and an absolute "
-                    + "path, such as unix:/run/windrow/http.sock, or off, found \"unix:relative.sock\""),
+                    + "path of at most 107 bytes, such as unix:/run/windrow/http.sock, or off, found \"unix:relative.sock\""
+            ),
         ])
     func http(bad: BadConfiguration) { Self.check(bad) }
 
@@ -274,11 +275,11 @@ struct ConfigurationProblemTests {
             BadConfiguration(
                 "domains:\n  Demo/1:\n    postgres: x",
                 "windrow.yaml:2: domains.Demo/1: expected a name of 1 to 63 characters out of a-z, 0-9, _ and -, found \"Demo/1\"",
-                "windrow.yaml:2: domains.Demo/1: missing key `mqtt`"),
+                "windrow.yaml:2: domains.Demo/1: missing key `mqtt` or `keys_file`: where do points come from?"),
             BadConfiguration(
                 "domains:\n  a:\n  b: dbname=b password=hush\n  c:\n    postgres: ''\n    mqtt: []",
                 "windrow.yaml:2: domains.a: missing key `postgres`",
-                "windrow.yaml:2: domains.a: missing key `mqtt`",
+                "windrow.yaml:2: domains.a: missing key `mqtt` or `keys_file`: where do points come from?",
                 "windrow.yaml:3: domains.b: expected a mapping (keys: postgres, schema, unknown_nodes, lanes, flush, timestamps, "
                     + "replace, keys_file, mqtt), found a single value",
                 "windrow.yaml:5: domains.c.postgres: expected a libpq connection string, found an empty text",

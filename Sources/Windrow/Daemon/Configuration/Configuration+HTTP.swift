@@ -63,7 +63,7 @@ extension Configuration {
 
 extension Configuration.BridgeAddress: CustomStringConvertible {
     static let form =
-        "\(Configuration.ListenAddress.form), or unix: and an absolute path, such as unix:/run/windrow/http.sock"
+        "\(Configuration.ListenAddress.form), or unix: and an absolute path of at most 107 bytes, such as unix:/run/windrow/http.sock"
 
     public var description: String {
         switch self {

@@ -39,8 +39,10 @@ extension ConfigurationSchema {
         if let path = section.text("keys_file", expected: "the path of a file", maxBytes: 4095) {
             domain.keysFile = reader.files.existing(path)
         }
-        // A domain has one way in at least.
-        if section.isMapping, let mqtt = section.has("keys_file") ? section.entry("mqtt") : section.required("mqtt") {
+        if section.isMapping, !section.has("mqtt"), !section.has("keys_file") {
+            reader.report("missing key `mqtt` or `keys_file`: where do points come from?", at: section.place)
+        }
+        if let mqtt = section.entry("mqtt") {
             let brokers = mqtt.value.elements(
                 expected: "a list of brokers, each with a topic or more to take points from")
             domain.brokers = (brokers ?? []).compactMap { broker($0, longestSpan: domain.replace.maxSpan) }

@@ -38,10 +38,11 @@ extension ConfigurationSchema {
     private func serverTLS(_ section: ConfigurationSection) -> Configuration.ServerTLS? {
         guard section.has("tls") else { return nil }
         let files = section.section("tls", keys: Keys.serverTLS)
+        guard files.isMapping else { return nil }
         // Both are looked at, so that the operator learns of both.
-        guard files.isMapping,
-            case let (certificate?, key?) = (files.requiredFile("cert_file"), files.requiredFile("key_file"))
-        else { return nil }
+        let certificate = files.requiredFile("cert_file")
+        let key = files.requiredFile("key_file")
+        guard let certificate, let key else { return nil }
         return Configuration.ServerTLS(certificateFile: certificate, keyFile: key)
     }
 }

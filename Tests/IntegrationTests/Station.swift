@@ -79,6 +79,13 @@ struct Station {
         }
     }
 
+    /// Batches that the journal holds just now.
+    func journaledBatches() throws -> Int {
+        try DatabaseQueue(path: daemon.path + "/journal/demo/journal.sqlite").read { db in
+            try Int.fetchOne(db, sql: "SELECT count(*) FROM batch") ?? 0
+        }
+    }
+
     /// Fails unless every point that came in has been counted for what became of it.
     func checkAccounting() throws {
         // All from one moment.

@@ -61,6 +61,7 @@ public final class DaemonProcess {
     }
 
     public func start(_ arguments: [String] = [], environment: [String: String] = [:]) throws {
+        guard processID == nil else { throw FixtureError("the daemon runs already") }
         let file = folder.path + "/log"
         process = try ChildProcess(
             Project.program("windrow"), ["run", "--config", configuration] + arguments, output: file, errors: file,

@@ -7,8 +7,8 @@ enum ProcessLimits {
     /// Has large blocks of memory given back to the system when they are freed. By itself glibc keeps what a large request has
     /// needed, up to 32 MiB a block, for the next one (mallopt(3), M_MMAP_THRESHOLD).
     static func giveBackLargeMemory() {
-        mallopt(M_MMAP_THRESHOLD, 1 << 20)
-        mallopt(M_TRIM_THRESHOLD, 1 << 20)
+        mallopt(M_MMAP_THRESHOLD, 4 << 20)
+        mallopt(M_TRIM_THRESHOLD, 64 << 20)
     }
 
     /// Takes as many file descriptors as the hard limit allows: the soft one is small for the sake of programs that use select(2).

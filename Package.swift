@@ -81,6 +81,7 @@ let package = Package(
             dependencies: [
                 "Mosquitto", "Windrow", "WindrowTestSupport",
                 .product(name: "GRDB", package: "GRDB.swift"),
+                .product(name: "NIOCore", package: "swift-nio"),
             ],
             swiftSettings: strict),
         .testTarget(

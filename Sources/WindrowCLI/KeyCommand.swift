@@ -32,14 +32,14 @@ struct KeyCommand: ParsableCommand {
             throw ExitCode.configuration
         }
         guard let key = NewKey(name: name) else {
-            printError("\(name): expected a name of 1 to 63 characters out of a-z, A-Z, 0-9, ., _ and -")
+            printError("\(name): expected \(NewKey.expectation)")
             throw ExitCode(EX_USAGE)
         }
         let mode: UInt16
         do {
-            mode = try KeyFile.append(key, to: path)
+            mode = try key.append(to: path)
         } catch {
-            printError("cannot write \(path): \(error.reason)")
+            printError("\(error)")
             throw ExitCode.configuration
         }
         do {

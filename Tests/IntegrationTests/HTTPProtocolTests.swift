@@ -210,6 +210,57 @@ import WindrowTestSupport
         #expect(try station.stored() == [time(0): 1])
     }
 
+    @Test(
+        "who is refused before its body has come may go on with the connection, or reads the refusal of one that ends",
+        arguments: [false, true])
+    func early(_ closes: Bool) throws {
+        let station = try Station(http: "  max_body: 1MiB")
+        try station.daemon.startAndWait()
+        let client = try HTTPConnection(port: station.daemon.httpPort)
+        let body = [UInt8](repeating: UInt8(ascii: " "), count: 5 << 20)
+        // No key, and more than is taken; much of it is on its way when the refusal comes.
+        try client.socket.send(
+            HTTPConnection.head(Station.call(), length: body.count, closes ? "Connection: close\r\n" : "").utf8)
+        try client.socket.send(body[..<1_000_000])
+        let response = try client.response()
+        #expect(response.status == 401)
+        #expect(response.headers["connection"] == (closes ? "close" : nil))
+        try client.socket.send(body[1_000_000...])
+        if closes {
+            #expect(try client.socket.receiveAll().isEmpty)
+        } else {
+            // Past the moments that are left to the rest of a refused request.
+            try waitUntil("six seconds have passed", timeout: .seconds(10), isTrue: isLater(than: .now + .seconds(6)))
+            #expect(try client.post(Station.call("silent=true"), element([item(0, 1)])).status == 204)
+        }
+    }
+
+    private func isLater(than moment: ContinuousClock.Instant) -> () -> Bool { { ContinuousClock.now > moment } }
+
+    @Test("what is malformed behind good requests is answered behind them")
+    func malformedBehind() throws {
+        let station = try Station()
+        try station.daemon.startAndWait()
+        let client = try station.client()
+        let body = element([item(0, 1)])
+        try client.socket.send(
+            Array(HTTPConnection.head(Station.call("silent=true"), length: body.utf8.count, authorization).utf8)
+                + body.utf8
+                + Array("nonsense\r\n\r\n".utf8))
+        #expect(try client.response().status == 204)
+        let problem = try client.response()
+        #expect(problem.status == 400)
+        #expect(problem.json["type"] as? String == "urn:windrow:problem:malformed_request")
+        #expect(try client.socket.receiveAll().isEmpty)
+        // In the middle of a body it is the request itself, answered once.
+        let chunked = try station.client()
+        try chunked.socket.send(
+            "POST \(Station.call()) HTTP/1.1\r\nHost: a\r\n\(authorization)Transfer-Encoding: chunked\r\n\r\n1\r\n[\r\nzz\r\n"
+                .utf8)
+        #expect(try chunked.response().status == 400)
+        #expect(try chunked.socket.receiveAll().isEmpty)
+    }
+
     @Test("HEAD is answered without a body")
     func head() throws {
         let station = try Station()

@@ -2,72 +2,42 @@ import HTTPTypes
 import Hummingbird
 import NIOCore
 import NIOHTTPTypes
-import Synchronization
 import Zlib
-
-/// The body of a request, whole. Its memory counts against the domain's bound until the last reference goes.
-struct RequestBytes: Sendable {
-    fileprivate var buffer: ByteBuffer
-    fileprivate let lease: MemoryLease
-
-    /// Gives the bytes, with `JSONTokens.padding` more behind them, to be parsed in place.
-    consuming func withPaddedBytes<R, E: Error>(_ body: (UnsafeMutableRawBufferPointer) throws(E) -> R) throws(E) -> R {
-        buffer.writeRepeatingByte(0, count: JSONTokens.padding)
-        let result = buffer.withUnsafeMutableReadableBytes { bytes in
-            Result { () throws(E) -> R in try body(bytes) }
-        }
-        return try result.get()
-    }
-}
-
-/// Memory taken from a budget, given back with the last reference.
-private final class MemoryLease: Sendable {
-    private let budget: MemoryBudget
-    private let bytes = Atomic(0)
-
-    init(of budget: MemoryBudget) {
-        self.budget = budget
-    }
-
-    /// False when there is no more; what was taken before stays taken.
-    func grow(by count: Int) -> Bool {
-        guard budget.acquire(count, timeout: .zero) else { return false }
-        bytes.add(count, ordering: .relaxed)
-        return true
-    }
-
-    deinit {
-        budget.release(bytes.load(ordering: .relaxed))
-    }
-}
 
 /// Reads bodies into memory, inflating them as they come: each is bounded, and so are all of a domain together.
 final class BodyReader: Sendable {
     /// Bytes of a body, inflated.
     let limit: Int
+    private let limitIsJournals: Bool
     private let budget: MemoryBudget
 
     /// So many bodies of the largest size may be in memory at once, or more smaller ones.
     private static let bodiesAtOnce = 4
 
-    init(limit: Int) {
-        self.limit = limit
+    /// - Parameter largestRecord: bytes that the journal takes at most.
+    init(maxBody: Int, largestRecord: Int) {
+        limit = min(maxBody, largestRecord)
+        limitIsJournals = largestRecord < maxBody
         budget = MemoryBudget(limit: limit * Self.bodiesAtOnce)
     }
 
     func read(_ request: Request, channel: any Channel) async throws(Problem) -> RequestBytes {
         try checkMediaType(request.headers[.contentType])
         let inflater = try inflater(request.headers[.contentEncoding])
+        // At worst deflate stores: five bytes for each block of 64 KiB (RFC 1951, section 3.2.4).
+        let sentLimit = inflater == nil ? limit : limit + limit / 1000 + 1024
         let announced = request.headers[.contentLength].flatMap { Int($0) } ?? 0
-        // Deflated it is larger by a few bytes at most.
-        if announced > limit + 1024 || inflater == nil && announced > limit { throw tooLarge }
+        guard announced <= sentLimit else { throw tooLarge }
 
-        var body = RequestBytes(buffer: ByteBuffer(), lease: MemoryLease(of: budget))
+        var body = RequestBytes(lease: MemoryLease(of: budget))
         // Memory that is reserved and never filled costs nothing.
         if inflater == nil { body.buffer.reserveCapacity(announced + JSONTokens.padding) }
         do {
             if request.headers[.expect]?.lowercased() == "100-continue" { try await sendContinue(channel) }
+            var sent = 0
             for try await piece in request.body {
+                sent += piece.readableBytes
+                guard sent <= sentLimit else { throw tooLarge }
                 try piece.withUnsafeReadableBytes { bytes in
                     if let inflater {
                         try inflater.inflate(bytes) { try append($0, to: &body) }
@@ -99,9 +69,10 @@ final class BodyReader: Sendable {
         Problem(
             Rejection(
                 .tooLarge,
-                "the body has more than \(limit) bytes, inflated (http.max_body, and a thirty-second of journal.max_size)"
-            ))
+                "the body has more than \(limit) bytes\(limitIsJournals ? Self.journalsLimit : " (http.max_body)")"))
     }
+
+    private static let journalsLimit = " (a thirty-second of journal.max_size, less than http.max_body)"
 
     private func checkMediaType(_ type: String?) throws(Problem) {
         // Without a word it is what it has to be.

@@ -7,8 +7,6 @@ struct BridgeResponder: HTTPResponder {
 
     let domains: [String: DomainBridge]
 
-    private static let longestTarget = 8192
-
     func respond(to request: Request, context: Context) async -> Response {
         do throws(Problem) {
             return try await answer(request, context)
@@ -19,7 +17,7 @@ struct BridgeResponder: HTTPResponder {
 
     private func answer(_ request: Request, _ context: Context) async throws(Problem) -> Response {
         let target = request.head.path ?? ""
-        guard target.utf8.count <= Self.longestTarget else { throw .targetTooLong }
+        guard target.utf8.count <= Problem.longestTarget else { throw .targetTooLong }
         let parts = target.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
         let path = parts[0].split(separator: "/", omittingEmptySubsequences: false)
         if path == ["", "openapi.json"] {
@@ -46,10 +44,8 @@ struct BridgeResponder: HTTPResponder {
         guard domain.keys.name(authorization: request.headers[.authorization]) != nil else {
             throw .unauthorized(domain: domain.name)
         }
-        let place = try domain.place()
-        defer { withExtendedLifetime(place) {} }
         if request.method == .get {
-            return try await domain.read(Query(query, known: DomainBridge.readParameters), holding: place)
+            return try await domain.read(Query(query, known: DomainBridge.readParameters))
         }
         return try await domain.write(
             request, Query(query, known: DomainBridge.writeParameters), channel: context.channel)

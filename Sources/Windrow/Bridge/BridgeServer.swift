@@ -33,7 +33,15 @@ struct BridgeServer: Service {
         self.mayStart = mayStart
         self.didStart = didStart
         identity = try settings.tls.map { try ServerIdentity($0) }
-        for domain in domains { try domain.keys.reload() }
+        for domain in domains {
+            do {
+                try domain.keys.reload()
+            } catch {
+                // Domains share nothing: the others, and what comes by MQTT, go on.
+                log.error(
+                    "the domain opens to no HTTP client", metadata: ["domain": "\(domain.name)", "error": "\(error)"])
+            }
+        }
     }
 
     func run() async throws {
@@ -51,7 +59,7 @@ struct BridgeServer: Service {
                 address: bindAddress, serverName: "windrow", backlog: 1024,
                 availableConnectionsDelegate: .maximum(settings.maxConnections, logger: quiet)),
             onServerRunning: { _ in didListen() }, logger: quiet)
-        if case .unix(let path) = address, Self.isServed(path) { throw failure(EADDRINUSE) }
+        if case .unix(let path) = address, UnixSocket.isServed(path) { throw failure(EADDRINUSE) }
         do {
             try await withGracefulShutdownHandler {
                 try await application.run()
@@ -61,32 +69,16 @@ struct BridgeServer: Service {
                     for domain in domains { domain.receipts.stop() }
                 }
             }
-        } catch let error as IOError {
-            throw failure(error.errnoCode)
         } catch is UnixDomainSocketPathWrongType {
             // Something that is no socket.
             throw failure(EEXIST)
+        } catch {
+            throw ListenError(key: "http.listen", address: "\(address)", error) ?? error
         }
-        if case .unix(let path) = address { unlink(path) }
     }
 
     private func failure(_ code: Int32) -> ListenError {
         ListenError(key: "http.listen", address: "\(address)", code: code)
-    }
-
-    /// Whether somebody answers on a socket: one that a killed daemon has left may be taken over, another's may not.
-    private static func isServed(_ path: String) -> Bool {
-        let client = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
-        guard client >= 0 else { return false }
-        defer { close(client) }
-        var address = sockaddr_un()
-        address.sun_family = sa_family_t(AF_UNIX)
-        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.utf8.prefix($0.count - 1)) }
-        return withUnsafePointer(to: &address) {
-            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                connect(client, $0, socklen_t(MemoryLayout<sockaddr_un>.size)) == 0
-            }
-        }
     }
 
     /// Reads keys and certificate anew, each by itself: one that cannot be read leaves what there was.
@@ -119,7 +111,9 @@ struct BridgeServer: Service {
 
     private func didListen() {
         // As on loopback, whoever is on this machine may connect, and keys decide; the folder may say less.
-        if case .unix(let path) = address { chmod(path, 0o666) }
+        if case .unix(let path) = address, chmod(path, 0o666) != 0 {
+            log.error("only this user can reach the socket", metadata: ["error": "\(String(cString: strerror(errno)))"])
+        }
         log.notice(
             "listening",
             metadata: [

@@ -15,7 +15,8 @@ final class DomainBridge: Sendable {
     private let reader: PointReader
     private let decoders: RequestDecoders
     private let bodies: BodyReader
-    private let places: Places
+    private let writes: RequestSlots
+    private let reads: RequestSlots
 
     init(
         _ domain: Configuration.Domain, http: Configuration.HTTP, acceptance: Acceptance, journal: Journal,
@@ -30,16 +31,18 @@ final class DomainBridge: Sendable {
         self.journal = journal
         self.reader = reader
         decoders = RequestDecoders(limit: System.coreCount)
-        bodies = BodyReader(limit: min(Int(http.maxBody), journal.largestMessage))
-        places = Places(http.maxRequests)
+        bodies = BodyReader(maxBody: Int(http.maxBody), largestRecord: journal.largestMessage)
+        writes = RequestSlots(http.maxRequests)
+        reads = RequestSlots(http.maxRequests)
     }
 
     /// A place among the requests that are handled at once, held until the last reference goes.
-    func place() throws(Problem) -> Places.Place {
-        guard let place = places.take() else {
-            throw .tooManyRequests("\(places.limit) requests to the domain \(name) are under way (http.max_requests)")
+    private func slot(_ slots: RequestSlots) throws(Problem) -> RequestSlots.Slot {
+        guard let slot = slots.take() else {
+            throw .tooManyRequests(
+                "\(slots.limit) such requests to the domain \(name) are under way (http.max_requests)")
         }
-        return place
+        return slot
     }
 
     // MARK: POST
@@ -48,17 +51,36 @@ final class DomainBridge: Sendable {
 
     /// Takes the body's points in, and waits until they are in PostgreSQL.
     func write(_ request: Request, _ query: Query, channel: any Channel) async throws(Problem) -> Response {
+        let slot = try slot(writes)
+        defer { withExtendedLifetime(slot) {} }
         let isSilent = try query.flag("silent")
         let overwrite = try overwrite(query["overwrite"])
         guard journal.hasRoom else { throw Problem(JournalError.noRoom) }
-        let decoded = try await decode(request, overwrite, channel)
-        let receipt = receipts.open()
-        acceptance.submit(Acceptance.Submission(batch: decoded.batch, receipt: receipt))
+        let (receipt, elements) = try await submit(request, overwrite, channel)
         switch await receipt.outcome {
-        case .stored: return answer(isSilent ? .noContent : .ok, decoded, isSilent)
-        case .accepted: return answer(.accepted, decoded, isSilent)
+        case .stored: return answer(isSilent ? .noContent : .ok, elements, isSilent)
+        case .accepted: return answer(.accepted, elements, isSilent)
         case .refused(let rejection): throw Problem(rejection)
         case .notAccepted(let error): throw Problem(error)
+        }
+    }
+
+    /// Reads the body and has its record accepted. The record takes no more memory than the body did, which counts until the journal
+    /// has it.
+    private func submit(
+        _ request: Request, _ overwrite: Overwrite, _ channel: any Channel
+    ) async throws(Problem) -> (Receipt, [DecodedRequest.Element]) {
+        do throws(Problem) {
+            let body = try await bodies.read(request, channel: channel)
+            let lease = body.lease
+            let decoded = try await decoders.decode(body, overwrite: overwrite, guards: guards)
+            let receipt = receipts.open()
+            acceptance.submit(
+                Acceptance.Submission(batch: decoded.batch, receipt: receipt) { _ in withExtendedLifetime(lease) {} })
+            return (receipt, decoded.elements)
+        } catch {
+            if let reason = error.reason { metrics.rejected(reason) }
+            throw error
         }
     }
 
@@ -71,30 +93,13 @@ final class DomainBridge: Sendable {
         return overwrite
     }
 
-    /// The body is given back as soon as it is read.
-    private func decode(
-        _ request: Request, _ overwrite: Overwrite, _ channel: any Channel
-    ) async throws(Problem) -> DecodedRequest {
-        do throws(Problem) {
-            let body = try await bodies.read(request, channel: channel)
-            do throws(Rejection) {
-                return try body.withPaddedBytes { bytes throws(Rejection) in
-                    try decoders.decode(bytes, overwrite: overwrite, guards: guards, at: .now)
-                }
-            } catch {
-                throw Problem(error)
-            }
-        } catch {
-            if let reason = error.reason { metrics.rejected(reason) }
-            throw error
-        }
-    }
-
-    private func answer(_ status: HTTPResponse.Status, _ decoded: DecodedRequest, _ isSilent: Bool) -> Response {
+    private func answer(
+        _ status: HTTPResponse.Status, _ elements: [DecodedRequest.Element], _ isSilent: Bool
+    ) -> Response {
         if isSilent { return Response(status: status) }
         var text = JSONText()
         text.write(#"{"timeseries":["#)
-        for (place, element) in decoded.elements.enumerated() {
+        for (place, element) in elements.enumerated() {
             text.write(place == 0 ? "{" : ",{")
             text.write(element.series)
             text.write(
@@ -109,7 +114,8 @@ final class DomainBridge: Sendable {
     static let readParameters = ["node_id", "tag", "start", "end"]
 
     /// Reads points back.
-    func read(_ query: Query, holding place: Places.Place) async throws(Problem) -> Response {
+    func read(_ query: Query) async throws(Problem) -> Response {
+        let slot = try slot(reads)
         let node = try node(query)
         let tag = try tag(query)
         let wanted = try range(query)
@@ -123,7 +129,7 @@ final class DomainBridge: Sendable {
         }
         let body = ResponseBody { [reader, first] writer in
             // Held until all is read.
-            defer { withExtendedLifetime(place) {} }
+            defer { withExtendedLifetime(slot) {} }
             try await writer.write(ByteBuffer(string: #"{"timeseries":["#))
             var page = first
             for (place, one) in series.enumerated() {

@@ -35,25 +35,3 @@ final class Keys: Sendable {
         return fresh.count
     }
 }
-
-/// Appends keys to a keys file.
-public enum KeyFile {
-    /// Adds a key's line. The file is made for its owner alone (mode 0600) if it is not there; the line is whole and on the disk, or
-    /// not there.
-    /// - Returns: the file's mode.
-    public static func append(_ key: NewKey, to path: String) throws(Configuration.UnreadableFile) -> UInt16 {
-        func failure() -> Configuration.UnreadableFile { Configuration.UnreadableFile(path: path, code: errno) }
-        let file = open(path, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC, 0o600)
-        guard file >= 0 else { throw failure() }
-        defer { close(file) }
-        // An editor may have left the last line without its end.
-        var last: UInt8 = UInt8(ascii: "\n")
-        let size = lseek(file, 0, SEEK_END)
-        if size > 0, pread(file, &last, 1, size - 1) != 1 { throw failure() }
-        let line = Array(((last == UInt8(ascii: "\n") ? "" : "\n") + key.line).utf8)
-        guard write(file, line, line.count) == line.count, fsync(file) == 0 else { throw failure() }
-        var status = stat()
-        guard fstat(file, &status) == 0 else { throw failure() }
-        return UInt16(status.st_mode & 0o777)
-    }
-}

@@ -27,6 +27,9 @@ actor PointReader {
     private var connection: Connection?
     /// Told to the log once.
     private var isFailing = false
+    /// A database that cannot be reached is left alone until then: waiting for it again and again would queue requests up.
+    private var retryAt: ContinuousClock.Instant?
+    private var backoff = DatabaseAccess.backoff
     private let findNode: [String]
     private let findSeries: String
     private let readPoints: String
@@ -121,7 +124,19 @@ actor PointReader {
                 guard error.kind == .connectionLost else { throw error }
             }
         }
-        let fresh = try database.connect("reader")
+        if let retryAt, .now < retryAt {
+            throw PostgresError(
+                operation: .connect, kind: .connectionFailed, message: "it could not be reached just now")
+        }
+        let fresh: Connection
+        do {
+            fresh = try database.connect("reader")
+        } catch {
+            retryAt = .now + backoff.next()
+            throw error
+        }
+        retryAt = nil
+        backoff.reset()
         connection = fresh
         return try body(fresh)
     }

@@ -54,7 +54,7 @@ struct Problem: Error, Sendable {
     init(_ error: JournalError) {
         let why =
             switch error.kind {
-            case .full: "the journal is full: PostgreSQL has been away for long, or is slower than what comes in"
+            case .full: "the journal or its disk is full; PostgreSQL may have been away for long"
             case .closing: "the daemon is stopping"
             case .failed, .unusable, .locked, .tooNew:
                 "the journal cannot be written; its operator finds more in the log"
@@ -101,7 +101,10 @@ struct Problem: Error, Sendable {
         return problem
     }
 
-    static let targetTooLong = Problem(.uriTooLong, "uri_too_long", "the request's target has more than 8192 bytes")
+    /// Bytes of a request's target.
+    static let longestTarget = 8192
+    static let targetTooLong = Problem(
+        .uriTooLong, "uri_too_long", "the request's target has more than \(longestTarget) bytes")
 
     // MARK: When it was sent
 
@@ -124,9 +127,12 @@ struct Problem: Error, Sendable {
     static let requestTimeout = Problem(
         .requestTimeout, "request_timeout", "the request did not arrive whole in time (http.request_timeout)")
     static let malformedRequest = Problem(.badRequest, "malformed_request", "this is no well-formed HTTP request")
+    /// Bytes and fields of a request's head, its target included.
+    static let largestHead = 32 << 10
+    static let mostFields = 100
     static let headerTooLarge = Problem(
         .requestHeaderFieldsTooLarge, "header_too_large",
-        "the request's head is larger than 32 KiB, or has more than 100 fields")
+        "the request's head is larger than \(largestHead) bytes, or has more than \(mostFields) fields")
 
     // MARK: Rendering
 
@@ -140,8 +146,7 @@ struct Problem: Error, Sendable {
         var parameter: String?
     }
 
-    /// The body of the answer.
-    var body: ByteBuffer {
+    private var body: ByteBuffer {
         let body = Body(
             type: "urn:windrow:problem:\(kind)", title: status.reasonPhrase, status: status.code, detail: detail,
             pointer: pointer, parameter: parameter)
@@ -151,7 +156,17 @@ struct Problem: Error, Sendable {
         return ByteBuffer(bytes: (try? encoder.encode(body)) ?? Data())
     }
 
-    var response: Response {
+    var response: Response { response(body) }
+
+    /// For a client that is told nothing more.
+    var lastAnswer: (head: HTTPResponse, body: ByteBuffer) {
+        let body = body
+        var head = response(body).head
+        head.headerFields[.connection] = "close"
+        return (head, body)
+    }
+
+    private func response(_ body: ByteBuffer) -> Response {
         var headers = headers
         headers[.contentType] = "application/problem+json"
         return Response(status: status, headers: headers, body: ResponseBody(byteBuffer: body))

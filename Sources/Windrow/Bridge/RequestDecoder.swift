@@ -1,5 +1,4 @@
 import CSimdJSON
-import Synchronization
 
 /// The record of one request, and what the answer says about it.
 struct DecodedRequest: Sendable {
@@ -114,39 +113,5 @@ final class RequestDecoder {
         throw Rejection(
             .badTag, "tag is \(document.description(of: token)), expected \(Tag.expectation)",
             pointer: token.kind == .absent ? place.elementPointer : place.pointer(toField: "tag"))
-    }
-}
-
-/// Decoders that are not in use, with the memory that they have grown.
-final class RequestDecoders: Sendable {
-    // Sendable unchecked: a decoder is either in the pool or with the one caller that took it out.
-    private struct Idle: @unchecked Sendable {
-        var decoders: [RequestDecoder] = []
-    }
-
-    private let idle = Mutex(Idle())
-    /// What a larger body has needed is given back at once.
-    private static let largestKept = 1 << 20
-    /// As many as there can be work for.
-    private let limit: Int
-
-    init(limit: Int) {
-        self.limit = limit
-    }
-
-    /// As `RequestDecoder.decode`.
-    func decode(
-        _ body: UnsafeMutableRawBufferPointer, overwrite: Overwrite, guards: Guards, at now: Timestamp
-    ) throws(Rejection) -> DecodedRequest {
-        if body.count > Self.largestKept {
-            return try RequestDecoder().decode(body, overwrite: overwrite, guards: guards, at: now)
-        }
-        let taken = idle.withLock { idle in Idle(decoders: idle.decoders.popLast().map { [$0] } ?? []) }
-        let decoder = taken.decoders.first ?? RequestDecoder()
-        defer {
-            let given = Idle(decoders: [decoder])
-            idle.withLock { [limit] idle in if idle.decoders.count < limit { idle.decoders += given.decoders } }
-        }
-        return try decoder.decode(body, overwrite: overwrite, guards: guards, at: now)
     }
 }

@@ -5,7 +5,7 @@ import NIOHTTPTypes
 
 // A slow, half-open or malicious client must not hold a connection for ever. Hummingbird closes connections on which no part of a
 // request comes for `idle_timeout`, a head that never ends included. What is left is watched here: a body that drips, a reader that
-// does not read, and what is no HTTP at all.
+// does not read on, and what is no HTTP at all.
 
 /// Watches one connection.
 final class RequestWatch: ChannelDuplexHandler, RemovableChannelHandler {
@@ -14,7 +14,7 @@ final class RequestWatch: ChannelDuplexHandler, RemovableChannelHandler {
     typealias OutboundIn = HTTPResponsePart
     typealias OutboundOut = HTTPResponsePart
 
-    /// For a request to arrive whole, and for a client that reads nothing of an answer.
+    /// For a request to arrive whole, and for a client to read on.
     private let timeout: TimeAmount
     /// The head of a request has come, and its end has not.
     private var isReading = false
@@ -22,15 +22,19 @@ final class RequestWatch: ChannelDuplexHandler, RemovableChannelHandler {
     private var unanswered = 0
     /// The head of an answer has been sent, and its end has not.
     private var isAnswering = false
+    /// What is to be answered to something that was no request, once those before it are answered.
+    private var lastProblem: Problem?
+
     /// When the request has to be whole.
     private var wholeBy: NIODeadline?
-    /// When the client has to have read on.
+    /// When the client has to have read so much of the answer that more of it can be sent.
     private var readOnBy: NIODeadline?
+    /// When what follows an answer that did not wait for the request's end has to have come.
+    private var drainedBy: NIODeadline?
     /// When the connection ends in any case.
     private var endBy: NIODeadline?
     private var timer: Scheduled<Void>?
 
-    /// For what follows an answer that did not wait for the request's end, and for what is under way when the daemon stops.
     private static let lastMoments = TimeAmount.seconds(5)
 
     init(timeout: Duration) {
@@ -44,11 +48,13 @@ final class RequestWatch: ChannelDuplexHandler, RemovableChannelHandler {
         case .head:
             isReading = true
             unanswered += 1
-            wholeBy = .now() + timeout
+            // Behind others it may be our own slowness that keeps it from being read.
+            if unanswered == 1 { wholeBy = .now() + timeout }
         case .body: break
         case .end:
             isReading = false
             wholeBy = nil
+            drainedBy = nil
         }
         context.fireChannelRead(data)
     }
@@ -60,28 +66,25 @@ final class RequestWatch: ChannelDuplexHandler, RemovableChannelHandler {
     }
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
-        if event is ChannelShouldQuiesceEvent, unanswered > 0 { hasten(context) }
+        if event is ChannelShouldQuiesceEvent, unanswered > 0 {
+            endBy = .now() + Self.lastMoments
+            rearm(context)
+        }
         context.fireUserInboundEventTriggered(event)
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        guard let error = error as? HTTPParserError, unanswered == 0 else {
+        guard let error = error as? HTTPParserError else {
             context.fireErrorCaught(error)
             return
         }
-        // Not forwarded: nobody behind would answer with more than a status.
-        end(with: error == .headerOverflow ? .headerTooLarge : .malformedRequest, context)
-    }
-
-    /// Answers in the place of the responder, and closes.
-    private func end(with problem: Problem, _ context: ChannelHandlerContext) {
-        unanswered += 1
-        var head = problem.response.head
-        head.headerFields[.connection] = "close"
-        context.write(wrapOutboundOut(.head(head)), promise: nil)
-        context.write(wrapOutboundOut(.body(problem.body)), promise: nil)
-        let closing = NIOLoopBound(context, eventLoop: context.eventLoop)
-        context.writeAndFlush(wrapOutboundOut(.end(nil))).whenComplete { _ in closing.value.close(promise: nil) }
+        if isReading {
+            // In the middle of a request it is the responder who meets the error and answers, unless it has answered already.
+            if unanswered > 0 { context.fireErrorCaught(error) } else { context.close(promise: nil) }
+            return
+        }
+        lastProblem = error == .headerOverflow ? .headerTooLarge : .malformedRequest
+        if unanswered == 0 { answerLastProblem(context) }
     }
 
     // MARK: Out
@@ -93,9 +96,10 @@ final class RequestWatch: ChannelDuplexHandler, RemovableChannelHandler {
         case .end:
             isAnswering = false
             unanswered -= 1
-            if isReading { hasten(context) }
+            if isReading { answeredEarly(context) }
         }
         context.write(data, promise: promise)
+        if unanswered == 0, !isAnswering { answerLastProblem(context) }
     }
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
@@ -105,26 +109,46 @@ final class RequestWatch: ChannelDuplexHandler, RemovableChannelHandler {
     }
 
     func handlerRemoved(context: ChannelHandlerContext) {
-        timer?.cancel()
-        timer = nil
+        disarm()
     }
 
     func channelInactive(context: ChannelHandlerContext) {
-        timer?.cancel()
-        timer = nil
+        disarm()
         context.fireChannelInactive()
+    }
+
+    /// The rest of the request is still to come: of the one that was answered, or of one that was waiting for its turn.
+    private func answeredEarly(_ context: ChannelHandlerContext) {
+        if unanswered == 0 {
+            wholeBy = nil
+            drainedBy = .now() + Self.lastMoments
+            rearm(context)
+        } else if unanswered == 1 {
+            wholeBy = .now() + timeout
+            arm(context)
+        }
+    }
+
+    private func answerLastProblem(_ context: ChannelHandlerContext) {
+        guard let problem = lastProblem else { return }
+        lastProblem = nil
+        answer(problem, context)
+    }
+
+    /// Answers in the place of the responder, and ends the connection.
+    private func answer(_ problem: Problem, _ context: ChannelHandlerContext) {
+        let (head, body) = problem.lastAnswer
+        context.write(wrapOutboundOut(.head(head)), promise: nil)
+        context.write(wrapOutboundOut(.body(body)), promise: nil)
+        context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
+        wholeBy = nil
+        drainedBy = .now() + Self.lastMoments
+        rearm(context)
     }
 
     // MARK: Time
 
-    private var deadline: NIODeadline? { [wholeBy, readOnBy, endBy].compactMap { $0 }.min() }
-
-    private func hasten(_ context: ChannelHandlerContext) {
-        endBy = .now() + Self.lastMoments
-        timer?.cancel()
-        timer = nil
-        arm(context)
-    }
+    private var deadline: NIODeadline? { [wholeBy, readOnBy, drainedBy, endBy].compactMap { $0 }.min() }
 
     /// A timer that is set already is for an earlier moment, and finds out when it fires.
     private func arm(_ context: ChannelHandlerContext) {
@@ -133,13 +157,24 @@ final class RequestWatch: ChannelDuplexHandler, RemovableChannelHandler {
         timer = context.eventLoop.scheduleTask(deadline: deadline) { bound.value.watch.timeOut(bound.value.context) }
     }
 
+    /// For a moment that may come before the one for which the timer is set.
+    private func rearm(_ context: ChannelHandlerContext) {
+        disarm()
+        arm(context)
+    }
+
+    private func disarm() {
+        timer?.cancel()
+        timer = nil
+    }
+
     private func timeOut(_ context: ChannelHandlerContext) {
         timer = nil
         guard let deadline else { return }
         if deadline > .now() {
             arm(context)
-        } else if isReading, unanswered == 1, !isAnswering, endBy == nil {
-            end(with: .requestTimeout, context)
+        } else if deadline == wholeBy, unanswered == 1, !isAnswering {
+            answer(.requestTimeout, context)
         } else {
             context.close(promise: nil)
         }

@@ -22,8 +22,8 @@ struct AdminServer: Service {
             onServerRunning: { _ in didStart() }, logger: log)
         do {
             try await application.run()
-        } catch let error as IOError {
-            throw ListenError(key: "http.admin", address: "\(address)", code: error.errnoCode)
+        } catch {
+            throw ListenError(key: "http.admin", address: "\(address)", error) ?? error
         }
     }
 

@@ -11,14 +11,13 @@ public struct Daemon: Sendable {
     /// Ends when the servers have their addresses, the admin server first: not before that does anything connect, since a daemon that
     /// finds an address taken may be a second one, and would take the first one's sessions and socket.
     private let mayStart: AsyncStream<Void>
-    /// Connections of HTTP clients at once.
-    private let connections: Int
     private let log = Logger(label: "windrow")
 
     /// Opens the journals; connects to nothing yet.
     /// - Parameter migrates: whether `run` creates and upgrades the schemas.
     /// - Throws: `JournalError`, or what is wrong with a keys file or the certificate; waiting mends none of it.
     public init(_ configuration: Configuration, migrates: Bool = true) throws {
+        Signals.ignoreUntilHandled()
         let liveness = Liveness()
         let memory = Int(configuration.limits.memory) / configuration.domains.count
         pipelines = try configuration.domains.map {
@@ -32,15 +31,16 @@ public struct Daemon: Sendable {
         if admin == nil { listen.finish() }
         let bridged = zip(configuration.domains, pipelines).filter { $0.0.keysFile != nil }.map { $0.1.bridge }
         if let address = configuration.http.listen, !bridged.isEmpty {
+            var http = configuration.http
+            http.maxConnections = ProcessLimits.connections(upTo: http.maxConnections, log)
             bridge = try BridgeServer(
-                configuration.http, at: address, domains: bridged, log: log, mayStart: mayListen
+                http, at: address, domains: bridged, log: log, mayStart: mayListen
             ) { start.finish() }
             self.mayStart = mayStart
         } else {
             bridge = nil
             self.mayStart = mayListen
         }
-        connections = bridge == nil ? 0 : configuration.http.maxConnections
         notifier = ServiceManagerNotifier(status: status)
     }
 
@@ -50,7 +50,6 @@ public struct Daemon: Sendable {
         // A log or socket whose reader has gone is an error to handle, not a reason to die.
         signal(SIGPIPE, SIG_IGN)
         ProcessLimits.giveBackLargeMemory()
-        ProcessLimits.raiseDescriptors(toServe: connections, log)
         // Stopped in reverse: systemd is told first, then clients get their last answers, and the admin server answers until the end.
         var services: [any Service] = []
         if let admin { services.append(admin) }
@@ -60,7 +59,7 @@ public struct Daemon: Sendable {
         let group = ServiceGroup(services: services, logger: log)
         let signals = Task {
             await Signals.handle(group, log) {
-                log.notice("reloading keys and certificate")
+                if bridge == nil { log.notice("nothing to reload: no domain takes HTTP") }
                 bridge?.reload()
             }
         }

@@ -12,16 +12,22 @@ enum ProcessLimits {
     }
 
     /// Takes as many file descriptors as the hard limit allows: the soft one is small for the sake of programs that use select(2).
-    static func raiseDescriptors(toServe connections: Int, _ log: Logger) {
+    /// - Returns: how many of the wanted connections they suffice for. One more would end the server that accepts them.
+    static func connections(upTo wanted: Int, _ log: Logger) -> Int {
+        let resource = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
         var limit = rlimit()
-        guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return }
+        guard getrlimit(resource, &limit) == 0 else { return wanted }
+        let soft = limit.rlim_cur
         limit.rlim_cur = limit.rlim_max
-        setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+        let descriptors = setrlimit(resource, &limit) == 0 ? limit.rlim_max : soft
         // Journals, brokers, databases and logs take a few.
-        if limit.rlim_max < connections + 256 {
+        let others: rlim_t = 256
+        let most = descriptors > others ? Int(clamping: descriptors - others) : 1
+        if most < wanted {
             log.warning(
-                "fewer file descriptors than http.max_connections may need; raise LimitNOFILE or lower the key",
-                metadata: ["limit": "\(limit.rlim_max)", "max_connections": "\(connections)"])
+                "the limit on file descriptors allows fewer connections than http.max_connections; raise LimitNOFILE",
+                metadata: ["connections": "\(most)", "max_connections": "\(wanted)"])
         }
+        return min(wanted, most)
     }
 }

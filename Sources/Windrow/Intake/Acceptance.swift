@@ -50,7 +50,8 @@ actor Acceptance {
         self.metrics = metrics
     }
 
-    /// Queues a submission. Any thread; senders bound the queue by having one submission each on its way.
+    /// Queues a submission. Any thread; senders bound the queue: a broker connection has one submission on its way, and requests
+    /// count against `BodyReader`'s memory until they are told.
     nonisolated func submit(_ submission: Submission) {
         let isLate = inbox.withLock { inbox in
             if !inbox.isStopping { inbox.waiting.append(submission) }
@@ -69,10 +70,17 @@ actor Acceptance {
     }
 
     nonisolated private func next() -> [Submission]? {
-        inbox.wait { inbox -> [Submission]?? in
+        let limit = journal.batchSize
+        return inbox.wait { inbox -> [Submission]?? in
             if !inbox.waiting.isEmpty {
-                defer { inbox.waiting = [] }
-                return .some(inbox.waiting)
+                // The journal keeps room for a transaction of this size.
+                var bytes = 0
+                let count = inbox.waiting.prefix { submission in
+                    defer { bytes += submission.batch.byteCount }
+                    return bytes < limit
+                }.count
+                defer { inbox.waiting.removeFirst(count) }
+                return .some(Array(inbox.waiting.prefix(count)))
             }
             return inbox.isStopping ? .some(nil) : nil
         } ?? nil

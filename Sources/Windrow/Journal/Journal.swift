@@ -99,7 +99,11 @@ final class Journal: Sendable {
         usage.withLock { usage in
             if let until = usage.blockedUntil {
                 // Nothing more until the journal could be emptied again if the disk filled up once more.
-                guard .now >= until, ballast.restore() else { return false }
+                guard .now >= until else { return false }
+                guard ballast.restore() else {
+                    usage.blockedUntil = .now + Self.diskFullPause
+                    return false
+                }
                 usage.blockedUntil = nil
             }
             let highMark = maxSize - Self.reserve(maxSize)

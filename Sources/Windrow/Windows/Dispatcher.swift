@@ -168,6 +168,11 @@ actor Dispatcher {
         }
         let receipt = receipts.take(at: stored.position)
         guard let resolved = found, let refused = refuseRecords(of: stored, resolved, receipt) else { return false }
+        if batch.isEmpty {
+            // What was in it is a dead letter by now.
+            receipt?.refused(
+                Rejection(.journalDamaged, "the journal on the disk is damaged; the request is kept aside there"))
+        }
 
         var works = lanes.map { _ in LaneWork(position: stored.position, receipt: receipt) }
         for (place, edit) in batch.edits.enumerated() {
@@ -203,42 +208,43 @@ actor Dispatcher {
     ) -> Set<Int>? {
         guard resolved.contains(nil) else { return [] }
         let batch = stored.batch
-        let isWaitedFor = receipt?.claim() ?? false
-        var refused: Set<Int> = []
-        var letters: [(letter: DeadLetter, origin: String?)] = []
-        var refusal: Rejection?
+        var refusals: [(record: Range<Int>, place: Int, rejection: Rejection)] = []
         for record in batch.records {
             guard let unknown = record.first(where: { resolved[Int(batch.edits[$0].series)] == nil }) else { continue }
             let node = batch.series[Int(batch.edits[unknown].series)].node
             let rejection = Rejection(.unknownNode, "node \(node) is unknown, and unknown_nodes is reject")
-            if isWaitedFor {
-                // A request is one record, and its elements are the edits.
-                refusal = rejection
-                refusal?.pointer = PointPlace.data(element: unknown).pointer(toField: "node_id")
-            }
-            for place in record {
-                refused.insert(place)
-                if isWaitedFor { continue }
-                let letter = DeadLetter(edit: place, of: batch, rejection: rejection)
-                rejectionLog.rejected(letter, log)
-                letters.append((letter, "\(stored.position.number)/\(place)"))
-            }
+            refusals.append((record, unknown, rejection))
             metrics.refused(
                 points: record.reduce(0) { $0 + Int(batch.edits[$1].pointCount) }, reason: .unknownNode,
                 isReplay: stored.position <= journal.lastPositionAtOpen)
         }
-        while true {
+        let refused = Set(refusals.flatMap(\.record))
+        if let receipt, let first = refusals.first, receipt.claim() {
             do {
-                if let receipt, let refusal {
-                    // Before the sender is told: a replay after a crash might find the node there.
-                    try journal.remove(at: stored.position)
-                    receipt.refused(refusal)
-                } else {
-                    try journal.append(deadLetters: letters)
-                }
+                // Before the sender is told: a replay after a crash might find the node there.
+                try journal.remove(at: stored.position)
+                // A request is one record, and its elements are the edits.
+                var rejection = first.rejection
+                rejection.pointer = PointPlace.data(element: first.place).pointer(toField: "node_id")
+                receipt.refused(rejection)
                 return refused
             } catch {
-                log.error("cannot note a refusal in the journal; it is tried again", metadata: ["error": "\(error)"])
+                // Nothing is promised to the sender, and the record may be kept as a dead letter.
+                receipt.notAccepted(error)
+            }
+        }
+        let letters = refusals.flatMap { record, _, rejection in
+            record.map { place -> (letter: DeadLetter, origin: String?) in
+                (DeadLetter(edit: place, of: batch, rejection: rejection), "\(stored.position.number)/\(place)")
+            }
+        }
+        for (letter, _) in letters { rejectionLog.rejected(letter, log) }
+        while true {
+            do {
+                try journal.append(deadLetters: letters)
+                return refused
+            } catch {
+                log.error("cannot keep dead letters; it is tried again", metadata: ["error": "\(error)"])
                 // Room may come from what the lanes have committed meanwhile.
                 trim()
                 if !pause(.seconds(5)) { return nil }

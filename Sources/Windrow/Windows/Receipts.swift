@@ -7,8 +7,9 @@ final class Receipts: Sendable {
     private struct State: Sendable {
         /// Accepted, and not yet met by the dispatcher.
         var undispatched: [JournalPosition: Receipt] = [:]
-        /// In the order in which their time runs out. Those done are dropped when they come to the front.
+        /// In the order in which their time runs out. Those done are dropped when they come to the front, or when they are many.
         var waiting: Deque<(deadline: ContinuousClock.Instant, receipt: Receipt)> = []
+        var sweepAt = 1024
         var isWatched = false
         var isStopping = false
     }
@@ -26,6 +27,10 @@ final class Receipts: Sendable {
         let receipt = Receipt()
         let (mustWatch, isStopping) = state.withLock { state in
             while let first = state.waiting.first, first.receipt.isDone { state.waiting.removeFirst() }
+            if state.waiting.count >= state.sweepAt {
+                state.waiting.removeAll { $0.receipt.isDone }
+                state.sweepAt = max(1024, 2 * state.waiting.count)
+            }
             state.waiting.append((.now + timeout, receipt))
             defer { state.isWatched = true }
             return (!state.isWatched, state.isStopping)

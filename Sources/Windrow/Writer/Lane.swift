@@ -192,6 +192,8 @@ actor Lane {
         if !unknown.isEmpty {
             newest.merge(try flush.newest(unknown, connection)) { _, found in found }
         }
+        // Of an earlier try.
+        refused.removeAll()
         // A connection that has survived has told how the flush ended.
         defer { if connection.isUsable { inDoubt = nil } }
         do throws(PostgresError) {

@@ -46,7 +46,7 @@ import WindrowTestSupport
         let path = folder.path + "/demo.keys"
         try folder.write("old \(String(repeating: "0", count: 64))", to: "demo.keys")
         let keys = try ["a", "b"].map { try #require(NewKey(name: $0)) }
-        for key in keys { _ = try KeyFile.append(key, to: path) }
+        for key in keys { _ = try key.append(to: path) }
         let file = try String(contentsOfFile: path, encoding: .utf8)
         let ring = try KeyRing(parsing: Array(file.utf8), path: path)
         #expect(ring.count == 3)
@@ -62,7 +62,7 @@ import WindrowTestSupport
     func mode() throws {
         let folder = try TemporaryFolder()
         let path = folder.path + "/demo.keys"
-        #expect(try KeyFile.append(try #require(NewKey(name: "a")), to: path) == 0o600)
+        #expect(try #require(NewKey(name: "a")).append(to: path) == 0o600)
         let mode = try FileManager.default.attributesOfItem(atPath: path)[.posixPermissions] as? Int
         #expect(mode == 0o600)
     }

@@ -95,7 +95,7 @@ struct ConfigurationFiles {
     }
 
     /// The path of a file that may not be there yet: among systemd's credentials if it is there, else as `absolute`.
-    func existing(_ path: String) -> String {
+    func resolve(_ path: String) -> String {
         do {
             return try content(of: path).path
         } catch {

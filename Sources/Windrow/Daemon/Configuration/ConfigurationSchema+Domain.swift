@@ -37,7 +37,7 @@ extension ConfigurationSchema {
         }
 
         if let path = section.text("keys_file", expected: "the path of a file", maxBytes: 4095) {
-            domain.keysFile = reader.files.existing(path)
+            domain.keysFile = reader.files.resolve(path)
         }
         if section.isMapping, !section.has("mqtt"), !section.has("keys_file") {
             reader.report("missing key `mqtt` or `keys_file`: where do points come from?", at: section.place)

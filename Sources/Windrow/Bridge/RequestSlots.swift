@@ -1,17 +1,17 @@
 import Synchronization
 
 /// Bounds how many requests are handled at once.
-final class Places: Sendable {
+final class RequestSlots: Sendable {
     /// One of them, given back when the last reference to it goes.
-    final class Place: Sendable {
-        private let places: Places
+    final class Slot: Sendable {
+        private let slots: RequestSlots
 
-        fileprivate init(_ places: Places) {
-            self.places = places
+        fileprivate init(_ slots: RequestSlots) {
+            self.slots = slots
         }
 
         deinit {
-            places.taken.subtract(1, ordering: .relaxed)
+            slots.taken.subtract(1, ordering: .relaxed)
         }
     }
 
@@ -23,11 +23,11 @@ final class Places: Sendable {
     }
 
     /// nil when all are taken.
-    func take() -> Place? {
+    func take() -> Slot? {
         if taken.add(1, ordering: .relaxed).newValue > limit {
             taken.subtract(1, ordering: .relaxed)
             return nil
         }
-        return Place(self)
+        return Slot(self)
     }
 }

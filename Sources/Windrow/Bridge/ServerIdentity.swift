@@ -1,0 +1,47 @@
+import NIOSSL
+import Synchronization
+
+/// The server's certificate and key, as the files were when they were last read.
+final class ServerIdentity: Sendable {
+    private let files: Configuration.ServerTLS
+    private let current: Mutex<NIOSSLContext>
+
+    init(_ files: Configuration.ServerTLS) throws {
+        self.files = files
+        current = Mutex(try Self.load(files))
+    }
+
+    /// For the next connection.
+    var context: NIOSSLContext { current.withLock { $0 } }
+
+    /// Reads the files anew; connections that are open keep what they have. On a problem all stays as it was.
+    func reload() throws {
+        let fresh = try Self.load(files)
+        current.withLock { $0 = fresh }
+    }
+
+    private static func load(_ files: Configuration.ServerTLS) throws(ServerIdentityError) -> NIOSSLContext {
+        do {
+            let chain = try NIOSSLCertificate.fromPEMBytes(Configuration.readFile(files.certificateFile))
+            let key = try NIOSSLPrivateKey(bytes: Configuration.readFile(files.keyFile), format: .pem)
+            var settings = TLSConfiguration.makeServerConfiguration(
+                certificateChain: chain.map { .certificate($0) }, privateKey: .privateKey(key))
+            settings.minimumTLSVersion = .tlsv12
+            settings.applicationProtocols = ["http/1.1"]
+            return try NIOSSLContext(configuration: settings)
+        } catch {
+            throw ServerIdentityError(files: files, message: "\(error)")
+        }
+    }
+}
+
+/// The certificate and the key cannot be used.
+public struct ServerIdentityError: Error, Sendable, CustomStringConvertible {
+    public var files: Configuration.ServerTLS
+    /// What the system or BoringSSL says.
+    public var message: String
+
+    public var description: String {
+        "http.tls: cannot use \(files.certificateFile) with \(files.keyFile): \(message); both must be PEM, and belong together"
+    }
+}

@@ -24,7 +24,6 @@ struct BenchCommand: ParsableCommand {
 
     func run() throws {
         let sandbox = try Sandbox()
-        print("limit: binary COPY into the keyed table, sorted, 10,000 rows a transaction")
         let copy = try CopyLimit(sandbox)
         var rows: [String] = []
         if cases.contains("backlog") { rows += try backlog(sandbox) }
@@ -80,7 +79,7 @@ struct BenchCommand: ParsableCommand {
         return [1, 100].map { series in
             let stored = bulk[series] ?? []
             return """
-                | HTTP, one client, 10,000 points of \(series) series a request | \(rate(median(limit))) rows/s (binary `COPY`) | \
+                | HTTP, one client, 10,000 points of \(series) series a request | \(rate(median(limit))) rows/s (binary `COPY` into the keyed table, 10,000 rows a transaction) | \
                 \(rate(median(stored)))/s | \(ratio(median(zip(stored, limit).map { $0 / $1 }))) |
                 """
         } + [

@@ -11,7 +11,8 @@ extension Configuration {
         public var tls: ServerTLS?
         /// Bytes of a request's body, after it is inflated; 1 KiB to 1 GiB.
         public var maxBody: Int64
-        /// Requests of one domain that are handled at once; 1 to 100,000. Further ones are answered 429.
+        /// Requests of one domain that are handled at once, as many that write and as many that read; 1 to 100,000. Further ones
+        /// are answered 429.
         public var maxRequests: Int
         /// Open connections; 1 to 1,000,000. Further ones wait in the listen queue.
         public var maxConnections: Int

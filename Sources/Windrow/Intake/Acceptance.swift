@@ -22,9 +22,20 @@ actor Acceptance {
         }
     }
 
-    private struct Inbox: Sendable {
+    struct Inbox: Sendable {
         var waiting: [Submission] = []
         var isStopping = false
+
+        /// Takes the first ones, as many as make up `size` bytes, one at least.
+        mutating func take(upTo size: Int) -> [Submission] {
+            var bytes = 0
+            let count = waiting.prefix { submission in
+                defer { bytes += submission.batch.byteCount }
+                return bytes < size
+            }.count
+            defer { waiting.removeFirst(count) }
+            return Array(waiting.prefix(count))
+        }
     }
 
     nonisolated private let executor: ThreadExecutor
@@ -70,17 +81,11 @@ actor Acceptance {
     }
 
     nonisolated private func next() -> [Submission]? {
-        let limit = journal.batchSize
+        // The journal keeps room for a transaction of this size.
+        let size = journal.batchSize
         return inbox.wait { inbox -> [Submission]?? in
             if !inbox.waiting.isEmpty {
-                // The journal keeps room for a transaction of this size.
-                var bytes = 0
-                let count = inbox.waiting.prefix { submission in
-                    defer { bytes += submission.batch.byteCount }
-                    return bytes < limit
-                }.count
-                defer { inbox.waiting.removeFirst(count) }
-                return .some(Array(inbox.waiting.prefix(count)))
+                return .some(inbox.take(upTo: size))
             }
             return inbox.isStopping ? .some(nil) : nil
         } ?? nil

@@ -16,6 +16,8 @@ public final class Connection {
     /// libpq's PGconn; nil once closed. Only `close` frees it.
     private(set) var handle: OpaquePointer?
 
+    /// Ends what this connection waits for.
+    public let interrupter: Interrupter
     /// The longest that the server lets a statement run.
     public let statementTimeout: Duration
     /// The host that was reached, of several perhaps: name, address or socket folder.
@@ -44,6 +46,7 @@ public final class Connection {
     ) throws(PostgresError) {
         let handle = try Self.connect(conninfo, applicationName: applicationName)
         self.handle = handle
+        interrupter = Interrupter(socket: PQsocket(handle))
         self.statementTimeout = min(max(statementTimeout, .milliseconds(1)), .milliseconds(Int32.max))
         // libpq owns these strings.
         host = PQhost(handle).map { String(cString: $0) } ?? ""
@@ -66,6 +69,7 @@ public final class Connection {
     /// Says goodbye to the server and frees the connection, without waiting. A transaction under way is rolled back by
     /// the server when it notices. Harmless on a closed connection.
     public func close() {
+        interrupter.end()
         PQfinish(handle)
         handle = nil
     }

@@ -45,7 +45,7 @@ struct KeyCommand: ParsableCommand {
         do {
             try FileHandle.standardOutput.write(contentsOf: Data((key.secret + "\n").utf8))
         } catch {
-            printError("the secret could not be printed, and is lost: remove the last line, \(name), from \(path)")
+            printError("the secret could not be printed, and is lost: remove its line from \(path): \(key.line)")
             throw ExitCode(EX_IOERR)
         }
         printError(

@@ -261,6 +261,26 @@ import WindrowTestSupport
         #expect(try chunked.socket.receiveAll().isEmpty)
     }
 
+    @Test("a connection is not idle while an answer is waited for, even if the next request has begun")
+    func waiting() throws {
+        let station = try Station(http: "  idle_timeout: 1s\n  request_timeout: 2s\n  commit_timeout: 3s")
+        try station.daemon.startAndWait()
+        #expect(try station.client().post(Station.call("silent=true"), element([item(0, 0)])).status == 204)
+        let blocker = try Connection(station.database, applicationName: "windrow tests")
+        try blocker.script("BEGIN; LOCK windrow.point IN EXCLUSIVE MODE")
+        let client = try station.client()
+        let second = element([item(2, 2)])
+        try client.send(Station.call("silent=true"), Array(element([item(1, 1)]).utf8))
+        try client.socket.send(
+            HTTPConnection.head(Station.call("silent=true"), length: second.utf8.count, authorization).utf8)
+        #expect(try client.response().status == 202)
+        try blocker.script("COMMIT")
+        try client.socket.send(second.utf8)
+        #expect(try client.response().status == 204)
+        // Now it is.
+        #expect(try client.socket.receiveAll().isEmpty)
+    }
+
     @Test("HEAD is answered without a body")
     func head() throws {
         let station = try Station()

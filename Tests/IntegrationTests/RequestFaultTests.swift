@@ -148,6 +148,38 @@ import WindrowTestSupport
         try station.waitUntilStored(station.stored().merging([time(1): 1]) { $1 })
     }
 
+    @Test(
+        "stopped while a lock or a stopped server holds PostgreSQL up, the daemon ends in time, and the rest is written after a start",
+        arguments: ["lock", "SIGSTOP"])
+    func stopWhileHeldUp(_ how: String) throws {
+        let station = try Station(http: "  commit_timeout: 500ms")
+        try station.daemon.startAndWait()
+        let client = try station.client()
+        #expect(try client.post(Station.call("silent=true"), element([item(0, 0)])).status == 204)
+        let database = try Connection(station.database, applicationName: "windrow tests")
+        var stopped: [Int32] = []
+        // Whatever happens, no server of the other tests stays stopped.
+        defer { for pid in stopped { kill(pid, SIGCONT) } }
+        if how == "lock" {
+            try database.script("BEGIN; LOCK windrow.point IN ACCESS EXCLUSIVE MODE")
+        } else {
+            let rows = try database.execute(
+                "SELECT pid FROM pg_stat_activity WHERE application_name LIKE 'windrow lane%' AND datname = current_database()"
+            )
+            stopped = try (0..<rows.count).map { try rows.int32($0, 0) }
+            for pid in stopped { kill(pid, SIGSTOP) }
+        }
+        #expect(try client.post(Station.call("silent=true"), element([item(1, 1)])).status == 202)
+        let start = ContinuousClock.now
+        #expect(try station.daemon.stop() == 0)
+        #expect(.now - start < .seconds(25))
+        for pid in stopped { kill(pid, SIGCONT) }
+        stopped = []
+        if how == "lock" { try database.script("COMMIT") }
+        try station.daemon.startAndWait()
+        try station.waitUntilStored([time(0): 0, time(1): 1])
+    }
+
     @Test("a client that disappears in mid-body leaves nothing behind", arguments: ["length", "chunked", "gzip"])
     func disappearing(_ kind: String) throws {
         let station = try Station()

@@ -15,8 +15,9 @@ struct BridgeChannel: ServerChildChannel {
         http = HTTP1Channel(
             responder: responder,
             configuration: HTTP1Channel.Configuration(
-                additionalChannelHandlers: [RequestWatch(timeout: settings.requestTimeout)],
-                idleTimeout: TimeAmount(settings.idleTimeout),
+                additionalChannelHandlers: [
+                    RequestWatch(timeout: settings.requestTimeout, idleTimeout: settings.idleTimeout)
+                ],
                 httpDecoderConfiguration: HTTP1Channel.Configuration.DecoderConfiguration(
                     maxHeaderFieldSize: Problem.largestHead, maxHeaderListSize: Problem.largestHead,
                     maxHeaderFieldCount: Problem.mostFields)

@@ -33,15 +33,7 @@ struct BridgeServer: Service {
         self.mayStart = mayStart
         self.didStart = didStart
         identity = try settings.tls.map { try ServerIdentity($0) }
-        for domain in domains {
-            do {
-                try domain.keys.reload()
-            } catch {
-                // Domains share nothing: the others, and what comes by MQTT, go on.
-                log.error(
-                    "the domain opens to no HTTP client", metadata: ["domain": "\(domain.name)", "error": "\(error)"])
-            }
-        }
+        readKeys()
     }
 
     func run() async throws {
@@ -83,16 +75,7 @@ struct BridgeServer: Service {
 
     /// Reads keys and certificate anew, each by itself: one that cannot be read leaves what there was.
     func reload() {
-        for domain in domains {
-            do {
-                let count = try domain.keys.reload()
-                log.notice("keys read anew", metadata: ["domain": "\(domain.name)", "keys": "\(count)"])
-            } catch {
-                log.error(
-                    "the keys stay as they were", metadata: ["domain": "\(domain.name)", "error": "\(error)"])
-            }
-        }
-        tellMissingKeys()
+        readKeys()
         guard let identity else { return }
         do {
             try identity.reload()
@@ -120,15 +103,22 @@ struct BridgeServer: Service {
                 "address": "\(address)", "tls": "\(identity != nil)",
                 "domains": "\(domains.map(\.name).joined(separator: " "))",
             ])
-        tellMissingKeys()
         didStart()
     }
 
-    private func tellMissingKeys() {
-        for domain in domains where domain.keys.isEmpty {
-            log.warning(
-                "the domain has no keys: `windrow key \(domain.name) NAME` makes one",
-                metadata: ["file": "\(domain.keys.path ?? "")"])
+    /// Domains share nothing: where keys cannot be read, the others, and what comes by MQTT, go on.
+    private func readKeys() {
+        for domain in domains {
+            let file: Logger.Metadata = ["domain": "\(domain.name)", "file": "\(domain.keys.path ?? "")"]
+            do {
+                let count = try domain.keys.reload()
+                log.notice("keys read", metadata: file.merging(["keys": "\(count)"]) { $1 })
+                if count == 0 {
+                    log.warning("the domain has no keys: `windrow key \(domain.name) NAME` makes one", metadata: file)
+                }
+            } catch {
+                log.error("the keys stay as they were", metadata: file.merging(["error": "\(error)"]) { $1 })
+            }
         }
     }
 }

@@ -60,8 +60,8 @@ final class HTTP1Rules: ChannelDuplexHandler, RemovableChannelHandler {
             exchanges.append(
                 Exchange(
                     isHead: head.method == .HEAD, isHTTP10: head.version == .http1_0,
-                    // NIO's decoder takes what follows an offer to upgrade for another protocol, accepted or not.
-                    isLast: !head.isKeepAlive || head.headers.contains(name: "Upgrade")))
+                    // NIO's decoder takes what follows for another protocol, accepted or not.
+                    isLast: !head.isKeepAlive || head.headers.contains(name: "Upgrade") || head.method == .CONNECT))
         }
         context.fireChannelRead(data)
     }

@@ -3,9 +3,8 @@ import NIOCore
 import NIOHTTP1
 import NIOHTTPTypes
 
-// A slow, half-open or malicious client must not hold a connection for ever. Hummingbird closes connections on which no part of a
-// request comes for `idle_timeout`, a head that never ends included. What is left is watched here: a body that drips, a reader that
-// does not read on, and what is no HTTP at all.
+// A slow, half-open or malicious client must not hold a connection for ever: one that sends nothing, a head that never ends or a
+// body that drips, one that does not read on, and what is no HTTP at all.
 
 /// Watches one connection.
 final class RequestWatch: ChannelDuplexHandler, RemovableChannelHandler {
@@ -16,6 +15,8 @@ final class RequestWatch: ChannelDuplexHandler, RemovableChannelHandler {
 
     /// For a request to arrive whole, and for a client to read on.
     private let timeout: TimeAmount
+    /// Between two requests.
+    private let idleTimeout: TimeAmount
     /// The head of a request has come, and its end has not.
     private var isReading = false
     /// Requests that have not been answered to the end.
@@ -25,6 +26,8 @@ final class RequestWatch: ChannelDuplexHandler, RemovableChannelHandler {
     /// What is to be answered to something that was no request, once those before it are answered.
     private var lastProblem: Problem?
 
+    /// When the head of the next request has to have come.
+    private var idleBy: NIODeadline?
     /// When the request has to be whole.
     private var wholeBy: NIODeadline?
     /// When the client has to have read so much of the answer that more of it can be sent.
@@ -34,11 +37,18 @@ final class RequestWatch: ChannelDuplexHandler, RemovableChannelHandler {
     /// When the connection ends in any case.
     private var endBy: NIODeadline?
     private var timer: Scheduled<Void>?
+    private var timerAt = NIODeadline.now()
 
     private static let lastMoments = TimeAmount.seconds(5)
 
-    init(timeout: Duration) {
+    init(timeout: Duration, idleTimeout: Duration) {
         self.timeout = TimeAmount(timeout)
+        self.idleTimeout = TimeAmount(idleTimeout)
+    }
+
+    func handlerAdded(context: ChannelHandlerContext) {
+        idleBy = .now() + idleTimeout
+        arm(context)
     }
 
     // MARK: In
@@ -48,6 +58,7 @@ final class RequestWatch: ChannelDuplexHandler, RemovableChannelHandler {
         case .head:
             isReading = true
             unanswered += 1
+            idleBy = nil
             // Behind others it may be our own slowness that keeps it from being read.
             if unanswered == 1 { wholeBy = .now() + timeout }
         case .body: break
@@ -55,6 +66,7 @@ final class RequestWatch: ChannelDuplexHandler, RemovableChannelHandler {
             isReading = false
             wholeBy = nil
             drainedBy = nil
+            if unanswered == 0 { idleBy = .now() + idleTimeout }
         }
         context.fireChannelRead(data)
     }
@@ -68,7 +80,7 @@ final class RequestWatch: ChannelDuplexHandler, RemovableChannelHandler {
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         if event is ChannelShouldQuiesceEvent, unanswered > 0 {
             endBy = .now() + Self.lastMoments
-            rearm(context)
+            arm(context)
         }
         context.fireUserInboundEventTriggered(event)
     }
@@ -96,10 +108,11 @@ final class RequestWatch: ChannelDuplexHandler, RemovableChannelHandler {
         case .end:
             isAnswering = false
             unanswered -= 1
-            if isReading { answeredEarly(context) }
+            if isReading { answeredEarly(context) } else if unanswered == 0 { idleBy = .now() + idleTimeout }
         }
         context.write(data, promise: promise)
         if unanswered == 0, !isAnswering { answerLastProblem(context) }
+        arm(context)
     }
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
@@ -122,7 +135,7 @@ final class RequestWatch: ChannelDuplexHandler, RemovableChannelHandler {
         if unanswered == 0 {
             wholeBy = nil
             drainedBy = .now() + Self.lastMoments
-            rearm(context)
+            arm(context)
         } else if unanswered == 1 {
             wholeBy = .now() + timeout
             arm(context)
@@ -143,24 +156,20 @@ final class RequestWatch: ChannelDuplexHandler, RemovableChannelHandler {
         context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
         wholeBy = nil
         drainedBy = .now() + Self.lastMoments
-        rearm(context)
+        arm(context)
     }
 
     // MARK: Time
 
-    private var deadline: NIODeadline? { [wholeBy, readOnBy, drainedBy, endBy].compactMap { $0 }.min() }
+    private var deadline: NIODeadline? { [idleBy, wholeBy, readOnBy, drainedBy, endBy].compactMap { $0 }.min() }
 
-    /// A timer that is set already is for an earlier moment, and finds out when it fires.
+    /// A timer that is set for an earlier moment finds out when it fires: a connection has one, and mostly lets it be.
     private func arm(_ context: ChannelHandlerContext) {
-        guard let deadline, timer == nil else { return }
+        guard let deadline, timer == nil || deadline < timerAt else { return }
+        disarm()
+        timerAt = deadline
         let bound = NIOLoopBound((watch: self, context: context), eventLoop: context.eventLoop)
         timer = context.eventLoop.scheduleTask(deadline: deadline) { bound.value.watch.timeOut(bound.value.context) }
-    }
-
-    /// For a moment that may come before the one for which the timer is set.
-    private func rearm(_ context: ChannelHandlerContext) {
-        disarm()
-        arm(context)
     }
 
     private func disarm() {

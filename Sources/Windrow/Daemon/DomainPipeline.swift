@@ -25,6 +25,8 @@ final class DomainPipeline: Sendable {
 
     /// For what is pending when the daemon stops; the rest is written after the next start.
     private static let stopTime = Duration.seconds(10)
+    /// For what the dispatcher asks PostgreSQL just then.
+    private static let lookupTime = Duration.seconds(3)
     /// Bytes of accepted batches that may wait in memory for the dispatcher; further ones are read back from the journal.
     private static let handoffSize = 8 << 20
 
@@ -102,14 +104,26 @@ final class DomainPipeline: Sendable {
         acceptance.stop()
         await accepting
         dispatcher.stop()
+        let lookingUp = Self.after(Self.lookupTime) { [dispatcher] in dispatcher.interrupt() }
         await dispatching
+        lookingUp.cancel()
         for lane in lanes { lane.stop(within: Self.stopTime) }
+        let flushing = Self.after(Self.stopTime) { [lanes] in for lane in lanes { lane.interrupt() } }
         await writing
+        flushing.cancel()
         // Nobody is left to tell them more.
         receipts.stop()
         await reader.close()
         await dispatcher.trim()
         try journal.close()
+    }
+
+    /// Does something unless it is cancelled first.
+    private static func after(_ time: Duration, _ body: @escaping @Sendable () -> Void) -> Task<Void, Never> {
+        Task {
+            do { try await Task.sleep(for: time) } catch { return }
+            body()
+        }
     }
 
     private static func run<Stage: Sendable>(

@@ -15,15 +15,25 @@ public struct ListenError: Error, Sendable, CustomStringConvertible {
     init(key: String, address: String, code: Int32) {
         self.init(
             key: key, address: address, message: String(cString: strerror(code)),
-            hint: code == EADDRINUSE ? "stop what listens there or choose another address" : nil)
+            hint: Self.hint(code))
     }
 
     /// nil when the error is not about the address.
     init?(key: String, address: String, _ error: any Error) {
         switch error {
         case let error as IOError: self.init(key: key, address: address, code: error.errnoCode)
-        case is SocketAddressError: self.init(key: key, address: address, message: "no such host", hint: nil)
+        case is SocketAddressError, is SocketAddressError.UnknownHost:
+            self.init(key: key, address: address, message: "no such host", hint: nil)
         default: return nil
+        }
+    }
+
+    private static func hint(_ code: Int32) -> String? {
+        switch code {
+        case EADDRINUSE: "stop what listens there or choose another address"
+        // Of a path for a socket.
+        case EEXIST: "what is there is no socket; remove it or choose another path"
+        default: nil
         }
     }
 

@@ -1,5 +1,6 @@
 import LibPQ
 import Logging
+import Synchronization
 
 // Takes accepted batches in the order of the journal, finds the number of each series, and gives each lane its edits. It also
 // trims the journal behind the lanes.
@@ -25,6 +26,8 @@ actor Dispatcher {
 
     private var catalog: Catalog
     private var rejectionLog = RejectionLog()
+    /// Of the connection.
+    private let interrupter = Mutex<Interrupter?>(nil)
     private var connection: Connection?
     /// The last batch given to the lanes.
     private var position = JournalPosition.start
@@ -66,6 +69,11 @@ actor Dispatcher {
         handoff.stop()
         budget.stop()
         stopping.withLock { $0 = true }
+    }
+
+    /// Ends what PostgreSQL holds up. Comes after `stop`, or it would only be tried again.
+    nonisolated func interrupt() {
+        interrupter.withLock { $0?.interrupt() }
     }
 
     /// Dispatches until `stop()`.
@@ -290,6 +298,7 @@ actor Dispatcher {
         // Another server may number them otherwise.
         catalog.forget()
         connection = fresh
+        interrupter.withLock { $0 = fresh.interrupter }
         return fresh
     }
 

@@ -1,5 +1,6 @@
 import LibPQ
 import Logging
+import Synchronization
 
 // A lane: one PostgreSQL connection with its thread. It folds what it is given into pending windows and flushes them, one
 // transaction a flush.
@@ -40,6 +41,8 @@ actor Lane {
     private let reporter: DatabaseReporter
     private let log: Logger
 
+    /// Of the connection.
+    private let interrupter = Mutex<Interrupter?>(nil)
     private var connection: Connection?
     /// Set with the connection.
     private var flush: Flush?
@@ -92,6 +95,11 @@ actor Lane {
     /// Makes `run` flush what it was given, and return. What is not flushed in time stays in the journal.
     nonisolated func stop(within time: Duration) {
         mailbox.withLock { $0.stopBy = .now + time }
+    }
+
+    /// Ends a flush that PostgreSQL holds up. Comes after `stop`, or the lane would only try again.
+    nonisolated func interrupt() {
+        interrupter.withLock { $0?.interrupt() }
     }
 
     /// Folds and flushes until `stop()`.
@@ -238,6 +246,7 @@ actor Lane {
         // Another server may know other points than the last one.
         newest.removeAll()
         connection = fresh
+        interrupter.withLock { $0 = fresh.interrupter }
         self.flush = flush
         return (fresh, flush)
     }

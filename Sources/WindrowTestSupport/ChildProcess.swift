@@ -43,6 +43,13 @@ public final class ChildProcess {
         processID = child
     }
 
+    deinit {
+        if exitCode() != nil { return }
+        // Collected in any case: Swift Testing waits for children of its own, and would find this one again and again.
+        kill(processID, SIGKILL)
+        _ = exitCode(wait: true)
+    }
+
     /// The exit code, 128 plus the signal if one ended it; nil while it runs.
     public func exitCode(wait: Bool = false) -> Int32? {
         if let status { return status }

@@ -398,7 +398,7 @@ import WindrowTestSupport
                 time.sleep(600)
                 """,
             ], output: folder.path + "/out", errors: folder.path + "/err")
-        defer { crowd.signal(SIGKILL) }
+        defer { withExtendedLifetime(crowd) {} }
         try waitUntil("they are connected", timeout: .seconds(60)) {
             try String(contentsOfFile: folder.path + "/out", encoding: .utf8).contains("connected")
         }

@@ -138,7 +138,7 @@ final class Journal: Sendable {
             throw .noRoom
         }
         do throws(JournalError) {
-            return try write("append to the journal") { db in
+            let positions = try write("append to the journal") { db in
                 let insert = try db.cachedStatement(sql: "INSERT INTO batch (points, body) VALUES (?, ?)")
                 var positions: [JournalPosition] = []
                 for (points, body) in bodies {
@@ -146,8 +146,11 @@ final class Journal: Sendable {
                     positions.append(JournalPosition(db.lastInsertedRowID))
                 }
                 try store(deadLetters.map { ($0, nil) }, db)
+                FaultPoint.journalBeforeCommit.pass()
                 return positions
             }
+            FaultPoint.journalAfterCommit.pass()
+            return positions
         } catch {
             if error.kind == .full { usage.withLock { $0.blockedUntil = .now + Self.diskFullPause } }
             throw error
@@ -200,6 +203,7 @@ final class Journal: Sendable {
     func trim(through position: JournalPosition) throws(JournalError) {
         do {
             try delete(through: position)
+            FaultPoint.trimAfter.pass()
             ballast.restore()
         } catch  where error.kind == .full {
             usage.withLock { $0.blockedUntil = .now + Self.diskFullPause }

@@ -55,6 +55,7 @@ extension Flush {
             }
             try advance(to: position, connection)
             try beforeCommit(outcome, refused)
+            FaultPoint.deadLettersKept.pass()
             try connection.script("COMMIT")
         } catch {
             // A connection that cannot roll back is closed, which rolls back too.

@@ -34,6 +34,8 @@ final class Journal: Sendable {
         var deadLetterBytes: Int?
         var deadLettersDropped = 0
         var isFull = false
+        /// Changes when another process changes the file (SQLite's `data_version`).
+        var versionOfOthers: Int?
         /// The disk was full: until then there is no use in trying.
         var blockedUntil: ContinuousClock.Instant?
     }
@@ -117,6 +119,14 @@ final class Journal: Sendable {
     /// Bytes of messages at which a batch is full.
     var batchSize: Int { min(maxSize / 16, 4 << 20) }
 
+    /// Bytes that may be added before intake pauses, as far as the journal's bound and the disk tell; less than 0 past that.
+    var room: Int {
+        let bound = maxSize - Self.reserve(maxSize) - usedBytes
+        var disk = statvfs()
+        guard statvfs(ballast.path, &disk) == 0 else { return bound }
+        return min(bound, Int(disk.f_bavail) * Int(disk.f_frsize))
+    }
+
     /// Bytes in use, dead letters included.
     var usedBytes: Int { usage.withLock { $0.bytes } }
     /// Dead letters that made room for newer ones since the journal was opened.
@@ -129,8 +139,11 @@ final class Journal: Sendable {
     private static func reserve(_ maxSize: Int) -> Int { min(maxSize / 8, 16 << 20) }
 
     /// Stores batches and dead letters in one transaction. When it returns they are on the disk; when it throws, none of them is.
+    /// - Parameter retried: dead letters whose points are in the batches, and which go in the same transaction.
     /// - Returns: the positions of the batches, ascending without gaps.
-    func append(_ batches: [RecordBatch], deadLetters: [DeadLetter] = []) throws(JournalError) -> [JournalPosition] {
+    func append(
+        _ batches: [RecordBatch], deadLetters: [DeadLetter] = [], retried: [Int64] = []
+    ) throws(JournalError) -> [JournalPosition] {
         let bodies = batches.map { (points: $0.points.count, body: $0.encoded()) }
         let size = bodies.reduce(0) { $0 + $1.body.count } + deadLetters.reduce(0) { $0 + $1.byteCount }
         guard usedBytes + size <= maxSize else {
@@ -146,6 +159,7 @@ final class Journal: Sendable {
                     positions.append(JournalPosition(db.lastInsertedRowID))
                 }
                 try store(deadLetters.map { ($0, nil) }, db)
+                try remove(letters: retried, db)
                 FaultPoint.journalBeforeCommit.pass()
                 return positions
             }
@@ -246,6 +260,24 @@ final class Journal: Sendable {
         try read("read the journal") { db in
             try Int.fetchOne(db, sql: "SELECT count(*) FROM batch WHERE position > ?", arguments: [position.number])
                 ?? 0
+        }
+    }
+
+    /// Takes note of what another process, an operator's command, has changed in the file.
+    func noticeOthers() throws(JournalError) {
+        let version: Int
+        do {
+            version = try pool.writeWithoutTransaction { try Int.fetchOne($0, sql: "PRAGMA data_version") ?? 0 }
+        } catch {
+            throw JournalError(error, operation: "look at the journal")
+        }
+        let isNews = usage.withLock { usage in
+            defer { usage.versionOfOthers = version }
+            return usage.versionOfOthers != version
+        }
+        if isNews {
+            try write("count the journal") { _ in }
+            usage.withLock { $0.deadLetterBytes = nil }
         }
     }
 

@@ -11,7 +11,7 @@ enum JournalFile {
     static let name = "journal.sqlite"
     /// "WRJ1", for `file(1)` and for telling a foreign SQLite file from ours.
     private static let applicationID: Int32 = 0x5752_4A31
-    private static let version = 1
+    static let version = 2
 
     /// What is found when a file that exists is not a sound journal.
     private struct Damage: Error {
@@ -83,6 +83,23 @@ enum JournalFile {
         }
         let verdict = try String.fetchOne(db, sql: "PRAGMA quick_check(1)") ?? "no answer"
         guard verdict == "ok" else { throw Damage(what: verdict) }
+        if version < 2 {
+            try db.inTransaction {
+                try db.execute(sql: versionTwo)
+                return .commit
+            }
+        }
+    }
+
+    /// Throws unless the file is a journal in the format of this Windrow; changes nothing.
+    static func checkFormat(_ db: Database) throws {
+        let found = try Int.fetchOne(db, sql: "PRAGMA user_version") ?? 0
+        guard try Int32.fetchOne(db, sql: "PRAGMA application_id") == applicationID, found == version else {
+            throw JournalError(
+                kind: .tooNew, operation: "use the journal", code: nil,
+                message: "it has format \(found), this Windrow uses format \(version)",
+                hint: "use the Windrow that the daemon runs, or start the daemon once to upgrade the journal")
+        }
     }
 
     private static func create(_ db: Database) throws {
@@ -110,12 +127,19 @@ enum JournalFile {
                         filter TEXT NOT NULL,
                         PRIMARY KEY (session, filter));
                     PRAGMA application_id = \(applicationID);
-                    PRAGMA user_version = \(version);
-                    """)
+                    """ + versionTwo)
             try db.execute(sql: "INSERT INTO journal (uuid) VALUES (?)", arguments: [UUID().uuidString.lowercased()])
             return .commit
         }
     }
+
+    /// What the sender said beside the payload, and whether an operator wants the letter to be accepted again.
+    private static let versionTwo = """
+        ALTER TABLE dead_letter ADD COLUMN overwrite TEXT;
+        ALTER TABLE dead_letter ADD COLUMN retry INTEGER NOT NULL DEFAULT 0;
+        CREATE INDEX dead_letter_retry ON dead_letter (id) WHERE retry = 1;
+        PRAGMA user_version = 2;
+        """
 
     private static func isDamage(_ error: DatabaseError) -> Bool {
         error.resultCode == .SQLITE_CORRUPT || error.resultCode == .SQLITE_NOTADB

@@ -158,7 +158,7 @@ private func letter(_ payload: String, reason: Rejection.Reason = .malformedJSON
             let read = try journal.read(after: .start, byteLimit: .max)
             #expect(read.map(\.batch) == [batch(at: 1), RecordBatch(), batch(at: 3)])
         }
-        let letters = try journal.deadLetters(limit: 10)
+        let letters = try journal.deadLetters(limit: 10).map(\.letter)
         #expect(letters.map(\.reason) == [.journalDamaged], "read twice, kept once")
     }
 
@@ -186,9 +186,9 @@ private func letter(_ payload: String, reason: Rejection.Reason = .malformedJSON
         let folder = try TemporaryFolder()
         let journal = try open(folder, maxDeadLetterBytes: 20_000)
         _ = try journal.append([batch()], deadLetters: [letter("first")])
-        #expect(try journal.deadLetters(limit: 10).map(\.payload) == [Array("first".utf8)])
+        #expect(try journal.deadLetters(limit: 10).map(\.letter.payload) == [Array("first".utf8)])
         for _ in 0..<30 { _ = try journal.append([], deadLetters: [letter(String(repeating: "x", count: 1000))]) }
-        let kept = try journal.deadLetters(limit: 100)
+        let kept = try journal.deadLetters(limit: 100).map(\.letter)
         #expect(kept.reduce(0) { $0 + $1.byteCount } <= 20_000)
         #expect(journal.deadLettersDropped == 31 - kept.count)
         #expect(kept.allSatisfy { $0.payload.count == 1000 })
@@ -199,7 +199,7 @@ private func letter(_ payload: String, reason: Rejection.Reason = .malformedJSON
         let folder = try TemporaryFolder()
         let journal = try open(folder, maxDeadLetterBytes: 8 << 20)
         _ = try journal.append([], deadLetters: [letter(String(repeating: "x", count: 3 << 20))])
-        let kept = try #require(try journal.deadLetters(limit: 1).first)
+        let kept = try #require(try journal.deadLetters(limit: 1).first?.letter)
         #expect(kept.payload.count == 1 << 20)
         #expect(kept.payloadSize == 3 << 20)
     }

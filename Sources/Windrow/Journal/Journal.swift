@@ -66,9 +66,13 @@ final class Journal: Sendable {
         ballast = JournalBallast(folder: folder, size: min(Self.ballastSize, maxSize / 8))
         let (pool, setAside) = try Self.openFile(folder, ballast)
         if let setAside {
-            log.error(
-                "the journal was damaged and is set aside; what it held and was not stored yet is only in that file",
-                metadata: ["file": "\(folder)/\(setAside.file)", "damage": "\(setAside.why)"])
+            log.critical(
+                "the journal was damaged and is set aside; what could be read of it goes on in a new one",
+                metadata: [
+                    "file": "\(folder)/\(setAside.file)", "damage": "\(setAside.why)",
+                    "batches saved": "\(setAside.saved.batches)", "unreadable": "\(setAside.saved.unreadable)",
+                    "dead letters saved": "\(setAside.saved.deadLetters)",
+                ])
         }
         ballast.restore()
         self.pool = pool
@@ -327,7 +331,7 @@ final class Journal: Sendable {
     /// Opening writes a little, and a disk that the journal has filled must not keep it from being emptied.
     private static func openFile(
         _ folder: String, _ ballast: JournalBallast
-    ) throws(JournalError) -> (pool: DatabasePool, setAside: (file: String, why: String)?) {
+    ) throws(JournalError) -> (pool: DatabasePool, setAside: JournalFile.SetAside?) {
         do {
             return try JournalFile.open(folder: folder)
         } catch  where error.kind == .full {

@@ -109,39 +109,6 @@ private func letter(_ payload: String, reason: Rejection.Reason = .malformedJSON
         try journal.close()
     }
 
-    @Test(
-        "a damaged file is set aside, not wiped, and a new journal with another UUID begins",
-        arguments: [
-            "not a database at all, but long enough to have a header that is none of ours; "
-                + String(repeating: "x", count: 100), nil,
-        ])
-    func damaged(garbage: String?) throws {
-        let folder = try TemporaryFolder()
-        let file = folder.path + "/journal.sqlite"
-        let uuid: NodeUUID
-        do {
-            let journal = try open(folder)
-            uuid = journal.uuid
-            for _ in 0..<50 { _ = try journal.append([batch(500)]) }
-            try journal.close()
-        }
-        if let garbage {
-            try Data(garbage.utf8).write(to: URL(fileURLWithPath: file))
-        } else {
-            // Cut in the middle.
-            #expect(truncate(file, 100_000) == 0)
-        }
-        let damaged = try Data(contentsOf: URL(fileURLWithPath: file))
-        let journal = try open(folder)
-        #expect(journal.uuid != uuid)
-        _ = try journal.append([batch()])
-        let aside = try FileManager.default.contentsOfDirectory(atPath: folder.path)
-            .filter { $0.contains("damaged") && !$0.hasSuffix("-wal") && !$0.hasSuffix("-shm") }
-        #expect(aside.count == 1)
-        let kept = try #require(aside.first)
-        #expect(try Data(contentsOf: URL(fileURLWithPath: folder.path + "/" + kept)) == damaged)
-    }
-
     @Test("a batch that fails its checksum becomes a dead letter and does not block those behind it")
     func damagedBatch() throws {
         let folder = try TemporaryFolder()

@@ -2,8 +2,8 @@ import Foundation
 import Testing
 import WindrowTestSupport
 
-/// Gateways that publish lines on topics of their own at the same time, each in order.
-struct Gateways {
+/// Clients that do their work at the same time.
+struct Clients {
     private let threads: [Thread]
     private let failures = Failures()
 
@@ -22,12 +22,12 @@ struct Gateways {
         var state: (finished: Int, errors: [String]) { lock.withLock { (finished, errors) } }
     }
 
-    init(_ publisher: Publisher, _ lines: [String: [String]]) {
+    init(_ jobs: [@Sendable () throws -> Void]) {
         let failures = failures
-        threads = lines.map { topic, lines in
+        threads = jobs.map { job in
             Thread {
                 do {
-                    try publisher.publish(lines: lines, on: topic)
+                    try job()
                     failures.finish(nil)
                 } catch {
                     failures.finish(error)
@@ -37,11 +37,16 @@ struct Gateways {
         for thread in threads { thread.start() }
     }
 
+    /// Gateways that publish lines on topics of their own, each in order.
+    init(_ publisher: Publisher, _ lines: [String: [String]]) {
+        self.init(lines.map { topic, lines in { try publisher.publish(lines: lines, on: topic) } })
+    }
+
     var isFinished: Bool { failures.state.finished == threads.count }
 
-    /// Waits until everything has reached the broker.
+    /// Waits until all are done.
     func wait() throws {
-        try waitUntil("the gateways finish", timeout: .seconds(120)) { isFinished }
+        try waitUntil("the clients finish", timeout: .seconds(120)) { isFinished }
         if !failures.state.errors.isEmpty { throw FixtureError(failures.state.errors.joined(separator: "\n")) }
     }
 }
@@ -87,7 +92,7 @@ func stamp(_ second: Int) -> String {
         }
         expected["replace"] = model
 
-        let gateways = Gateways(station.publisher, lines)
+        let gateways = Clients(station.publisher, lines)
         var kills = 0
         while !gateways.isFinished || kills < 8 {
             usleep(UInt32.random(in: 20_000...400_000))
@@ -117,7 +122,7 @@ func stamp(_ second: Int) -> String {
 
         try sandbox.stop(.postgres, kill: true)
         let stopped = ContinuousClock.now
-        let gateways = Gateways(
+        let gateways = Clients(
             station.publisher,
             Dictionary(
                 uniqueKeysWithValues: (0..<6).map { gateway in

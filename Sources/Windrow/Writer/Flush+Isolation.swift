@@ -14,6 +14,15 @@ struct RefusedItem: Sendable {
     var series: SeriesID
     var content: Content
     var error: PostgresError
+
+    /// The same whenever the same thing is refused: after a crash the points may come in other flushes.
+    var origin: String {
+        switch content {
+        case .point(let point):
+            "series \(series.number) \(point.isDefinite ? "update" : "insert") \(point.timestamp.microseconds) \(point.value)"
+        case .range(let range): "series \(series.number) \(range.first.microseconds) to \(range.last.microseconds)"
+        }
+    }
 }
 
 extension Flush {

@@ -213,20 +213,17 @@ actor Lane {
             guard error.verdict == .reject else { throw error }
         }
         return try flush.runIsolating(windows, through: position, on: connection) { outcome, refused in
-            try keep(refused, at: position, connection)
+            try keep(refused, connection)
             inDoubt = outcome
         }
     }
 
     /// Dead-letters what PostgreSQL refuses, before the rest is committed.
-    private func keep(_ refused: [RefusedItem], at position: JournalPosition, _ connection: Connection) throws {
+    private func keep(_ refused: [RefusedItem], _ connection: Connection) throws {
         self.refused = refused
         if refused.isEmpty { return }
         let names = try Catalog.names(of: Set(refused.map(\.series)), settings.database.schema, connection)
-        let letters = refused.map { item -> (letter: DeadLetter, origin: String?) in
-            let origin = "\(position.number)/lane \(number)/\(item.series.number)/\(item.content)"
-            return (DeadLetter(item, name: names[item.series]), origin)
-        }
+        let letters = refused.map { (letter: DeadLetter($0, name: names[$0.series]), origin: Optional($0.origin)) }
         try journal.append(deadLetters: letters)
         log.error(
             "PostgreSQL refuses points for their content; they are kept as dead letters",

@@ -46,48 +46,14 @@ struct Gateways {
     }
 }
 
-/// `ts` of second `n` after 2023-01-01T12:00:00Z.
-func stamp(_ second: Int) -> String {
-    let (minutes, seconds) = (second / 60, second % 60)
-    func two(_ number: Int) -> Substring { String(100 + number).dropFirst() }
-    return "2023-01-01T\(two(12 + minutes / 60)):\(two(minutes % 60)):\(two(seconds))Z"
-}
-
 @Suite(.serialized) struct CrashTests {
     @Test("killed again and again in the middle of a run, nothing acknowledged is lost, doubled or wrong")
     func sigkill() throws {
         let count = 4000
         let station = try Station(domain: "    lanes: 2")
-        let root = station.root
         try station.daemon.startAndWait()
 
-        // What each series must hold in the end, by the naive model.
-        var lines: [String: [String]] = [:]
-        var expected: [String: [Int64: Double]] = [:]
-        for gateway in 0..<3 {
-            lines["\(root)/1/insert\(gateway)"] = (0..<count).map { #"{"v": \#($0), "ts": "\#(stamp($0))"}"# }
-            expected["insert\(gateway)"] = Dictionary(
-                uniqueKeysWithValues: (0..<count).map { (time(Int64($0)), Double($0)) })
-        }
-        // The same timestamps over and over: the last value stays.
-        lines["\(root)/1/update"] = (0..<count).map {
-            #"{"data": [{"v": \#($0), "ts": "\#(stamp($0 % 50))"}], "overwrite": "update_window"}"#
-        }
-        expected["update"] = Dictionary(
-            uniqueKeysWithValues: (0..<50).map { (time(Int64($0)), Double(count - 50 + $0)) })
-        // Windows that overlap the one before by half: of each, its second point survives only in the last.
-        lines["\(root)/1/replace"] = (0..<count).map {
-            #"{"data": [{"v": \#($0), "ts": "\#(stamp($0))"}, {"v": -1, "ts": "\#(stamp($0 + 3))"}], "overwrite": "replace_window"}"#
-        }
-        var model: [Int64: Double] = [:]
-        for n in 0..<count {
-            for second in n...n + 3 { model[time(Int64(second))] = nil }
-            model[time(Int64(n))] = Double(n)
-            model[time(Int64(n + 3))] = -1
-        }
-        expected["replace"] = model
-
-        let gateways = Gateways(station.publisher, lines)
+        let gateways = Gateways(station.publisher, MixedLoad.lines(0..<count, root: station.root))
         var kills = 0
         while !gateways.isFinished || kills < 8 {
             usleep(UInt32.random(in: 20_000...400_000))
@@ -98,7 +64,7 @@ func stamp(_ second: Int) -> String {
         }
         try gateways.wait()
         try station.daemon.waitUntilReady()
-        for (tag, points) in expected { try station.waitUntilStored(points, tag: tag) }
+        for (tag, points) in MixedLoad.expected(count) { try station.waitUntilStored(points, tag: tag) }
         // The messages on their way were sent again, none is doubled and none was refused.
         #expect(try station.deadLetters().isEmpty)
         try station.checkAccounting()

@@ -42,30 +42,21 @@ import WindrowTestSupport
         try station.daemon.start(environment: ["WINDROW_FAULT": point])
         let count = 400
         let port = station.daemon.httpPort
-        let (root, seconds) = (station.root, 0..<count)
-        let gateways = Clients(
-            station.publisher,
-            [
-                "\(root)/1/insert": seconds.map { #"{"v": \#($0), "ts": "\#(stamp($0))"}"# },
-                // One in forty is refused by PostgreSQL.
-                "\(root)/1/poison": seconds.map { #"{"v": \#($0 % 40 == 7 ? 1e9 : 1), "ts": "\#(stamp($0))"}"# },
-                "\(root)/1/replace": seconds.map {
-                    #"{"data": [{"v": \#($0), "ts": "\#(stamp($0))"}, {"v": -1, "ts": "\#(stamp($0 + 3))"}], "overwrite": "replace_window"}"#
-                },
-            ])
+        var lines = MixedLoad.lines(0..<count, root: station.root)
+        // One in forty is refused by PostgreSQL.
+        lines["\(station.root)/1/poison"] = (0..<count).map {
+            #"{"v": \#($0 % 40 == 7 ? 1e9 : 1), "ts": "\#(stamp($0))"}"#
+        }
+        let gateways = Clients(station.publisher, lines)
         let posts = Clients([{ try Self.post(60, to: port) }])
         #expect(try station.daemon.waitForExit() == 128 + SIGKILL)
         try station.daemon.startAndWait()
         try gateways.wait()
         try posts.wait()
 
-        let all = Dictionary(uniqueKeysWithValues: seconds.map { (time(Int64($0)), Double($0)) })
-        try station.waitUntilStored(all, tag: "insert")
-        try station.waitUntilStored(
-            all.filter { ($0.key - time(0)) / 1_000_000 % 40 != 7 }.mapValues { _ in 1 }, tag: "poison")
-        let last = Int64(count - 1)
-        try station.waitUntilStored(
-            all.merging([time(last + 3): -1]) { $1 }, tag: "replace")
+        for (tag, points) in MixedLoad.expected(count) { try station.waitUntilStored(points, tag: tag) }
+        let sane = (0..<count).filter { $0 % 40 != 7 }.map { (time(Int64($0)), 1.0) }
+        try station.waitUntilStored(Dictionary(uniqueKeysWithValues: sane), tag: "poison")
         try station.waitUntilStored(
             Dictionary(uniqueKeysWithValues: (0..<60).map { (time(Int64($0)), Double($0)) }), tag: "http")
         #expect(try station.deadLetters().map(\.reason) == Array(repeating: "refused_by_database", count: 10))

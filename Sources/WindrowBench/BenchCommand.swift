@@ -19,8 +19,8 @@ struct BenchCommand: ParsableCommand {
     @Option(help: "Rounds; the median counts.")
     var rounds = 3
 
-    @Option(help: "Cases to run: backlog, requests.")
-    var cases = ["backlog", "requests"]
+    @Option(help: "Cases to run: backlog, requests, islands.")
+    var cases = ["backlog", "requests", "islands"]
 
     func run() throws {
         let sandbox = try Sandbox()
@@ -28,6 +28,7 @@ struct BenchCommand: ParsableCommand {
         var rows: [String] = []
         if cases.contains("backlog") { rows += try backlog(sandbox) }
         if cases.contains("requests") { rows += try requests(sandbox, copy) }
+        if cases.contains("islands") { rows += try islands(sandbox) }
         print("\n| case | limit | windrow | ratio |\n| --- | --- | --- | --- |\n\(rows.joined(separator: "\n"))")
     }
 
@@ -88,6 +89,37 @@ struct BenchCommand: ParsableCommand {
             p99 \(milliseconds(small.map(\.p99).sorted()[small.count / 2])) | |
             """
         ]
+    }
+
+    private func islands(_ sandbox: Sandbox) throws -> [String] {
+        print(
+            "32 HTTP clients with one point in each request, beside a domain whose PostgreSQL fails; \(rounds) rounds")
+        let islands = try IslandsCase(sandbox)
+        defer { islands.stop() }
+        var results: [IslandsCase.Neighbour: [(rate: Double, p99: Duration)]] = [:]
+        for round in 1...rounds {
+            var line = "round \(round):"
+            for neighbour in IslandsCase.Neighbour.allCases {
+                let result = try islands.measure(beside: neighbour)
+                results[neighbour, default: []].append(result)
+                line +=
+                    " neighbour \(neighbour.rawValue) \(rate(result.rate)) requests/s, p99 \(milliseconds(result.p99));"
+            }
+            print(line)
+        }
+        func middle(_ neighbour: IslandsCase.Neighbour) -> (rate: Double, p99: Duration) {
+            let all = results[neighbour] ?? []
+            return (median(all.map(\.rate)), all.map(\.p99).sorted()[all.count / 2])
+        }
+        let calm = middle(.well)
+        return [IslandsCase.Neighbour.hanging, .dead].map { neighbour in
+            let result = middle(neighbour)
+            return """
+                | HTTP, beside a domain whose PostgreSQL is \(neighbour.rawValue) | \(rate(calm.rate))/s, \
+                p99 \(milliseconds(calm.p99)) (while it is well) | \(rate(result.rate))/s, p99 \(milliseconds(result.p99)) | \
+                \(ratio(result.rate / calm.rate)) |
+                """
+        }
     }
 
     private func milliseconds(_ duration: Duration) -> String { String(format: "%.1f ms", duration / .milliseconds(1)) }

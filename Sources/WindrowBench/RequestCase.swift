@@ -6,16 +6,18 @@ import WindrowTestSupport
 /// HTTP clients that wait for each answer: one with large requests, or many with small ones.
 final class RequestCase {
     private let database: String
-    private let daemon: DaemonProcess
+    let daemon: DaemonProcess
     private var round = 0
 
-    init(_ sandbox: Sandbox) throws {
+    /// - Parameter others: further domains, indented by two spaces.
+    init(_ sandbox: Sandbox, others: String = "") throws {
         database = try sandbox.makeDatabase()
         daemon = try DaemonProcess(
             domains: """
                   demo:
                     postgres: \(database)
                     keys_file: demo.keys
+                \(others)
                 """)
         try daemon.startAndWait()
     }

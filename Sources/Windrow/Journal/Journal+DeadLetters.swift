@@ -49,7 +49,9 @@ extension Journal {
 
     private func makeRoom(_ bytes: inout Int, _ db: Database) throws -> Int {
         let oldest = try db.cachedStatement(
-            sql: "SELECT id, bytes FROM dead_letter WHERE origin IS NULL ORDER BY id LIMIT 1")
+            sql:
+                "SELECT id, coalesce(CAST(bytes AS INTEGER), 0) FROM dead_letter WHERE origin IS NULL ORDER BY id LIMIT 1"
+        )
         let drop = try db.cachedStatement(sql: "DELETE FROM dead_letter WHERE id = ?")
         var dropped = 0
         while bytes > maxDeadLetterBytes, let row = try Row.fetchOne(oldest) {

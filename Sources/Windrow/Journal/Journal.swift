@@ -82,17 +82,11 @@ final class Journal: Sendable {
         do {
             let (uuid, last, bytes) = try pool.read { db in
                 (
-                    try String.fetchOne(db, sql: "SELECT uuid FROM journal") ?? "",
-                    try Int64.fetchOne(db, sql: "SELECT seq FROM sqlite_sequence WHERE name = 'batch'") ?? 0,
-                    try Self.usedBytes(db)
+                    try JournalFile.uuid(db), try JournalFile.lastPosition(db), try Self.usedBytes(db)
                 )
             }
-            guard let parsed = Array(uuid.utf8).withUnsafeBytes({ NodeUUID(utf8: $0) }) else {
-                throw JournalError(
-                    kind: .failed, operation: "open the journal", code: nil,
-                    message: "its UUID is not one: \"\(uuid)\"", hint: nil)
-            }
-            name = Mutex(parsed)
+            guard let uuid, let last else { preconditionFailure("JournalFile opens no journal without them") }
+            name = Mutex(uuid)
             lastPositionAtOpen = JournalPosition(last)
             usage = Mutex(Usage(bytes: bytes))
         } catch {
@@ -186,7 +180,12 @@ final class Journal: Sendable {
         var damaged: [(letter: DeadLetter, origin: String?)] = []
         try read("read the journal") { db in
             let rows = try Row.fetchCursor(
-                db, sql: "SELECT position, body FROM batch WHERE position > ? AND position <= ? ORDER BY position",
+                db,
+                // A value that is no blob is as damaged as one that fails its checksum.
+                sql: """
+                    SELECT position, CASE typeof(body) WHEN 'blob' THEN body END FROM batch
+                    WHERE position > ? AND position <= ? ORDER BY position
+                    """,
                 arguments: [position.number, last.number])
             var size = 0
             while size < byteLimit, let row = try rows.next() {
@@ -289,7 +288,7 @@ final class Journal: Sendable {
     func rename() throws(JournalError) {
         let fresh = UUID().uuidString.lowercased()
         try write("rename the journal") { try $0.execute(sql: "UPDATE journal SET uuid = ?", arguments: [fresh]) }
-        if let uuid = Array(fresh.utf8).withUnsafeBytes({ NodeUUID(utf8: $0) }) { name.withLock { $0 = uuid } }
+        if let uuid = NodeUUID(fresh) { name.withLock { $0 = uuid } }
     }
 
     /// Ends all use of the journal.

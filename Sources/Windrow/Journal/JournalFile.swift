@@ -128,6 +128,24 @@ enum JournalFile {
                 return .commit
             }
         }
+        // What `quick_check` does not look at: values.
+        guard try uuid(db) != nil else { throw Damage(what: "its UUID is not one") }
+        guard let last = try lastPosition(db),
+            try Int64.fetchOne(db, sql: "SELECT max(position) FROM batch") ?? 0 <= last
+        else {
+            throw Damage(what: "its last position is not the last one")
+        }
+    }
+
+    /// nil when what stands there is none.
+    static func uuid(_ db: Database) throws -> NodeUUID? {
+        let found = try String.fetchAll(db, sql: "SELECT CAST(uuid AS TEXT) FROM journal")
+        return found.count == 1 ? NodeUUID(found[0]) : nil
+    }
+
+    /// The last position that was given to a batch, 0 for none; nil when nothing stands there.
+    static func lastPosition(_ db: Database) throws -> Int64? {
+        try Int64.fetchOne(db, sql: "SELECT CAST(seq AS INTEGER) FROM sqlite_sequence WHERE name = 'batch'")
     }
 
     /// Throws unless the file is a journal in the format of this Windrow; changes nothing.
@@ -177,6 +195,8 @@ enum JournalFile {
         ALTER TABLE dead_letter ADD COLUMN overwrite TEXT;
         ALTER TABLE dead_letter ADD COLUMN retry INTEGER NOT NULL DEFAULT 0;
         CREATE INDEX dead_letter_retry ON dead_letter (id) WHERE retry = 1;
+        INSERT INTO sqlite_sequence (name, seq)
+            SELECT 'batch', 0 WHERE NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = 'batch');
         PRAGMA user_version = 2;
         """
 

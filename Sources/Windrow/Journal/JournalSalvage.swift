@@ -43,8 +43,8 @@ struct JournalSalvage {
         let report = try source.writeWithoutTransaction { source in
             var report = Report()
             try target.inTransaction {
-                if let uuid = readable({ try String.fetchOne(source, sql: "SELECT uuid FROM journal") }) {
-                    try target.execute(sql: "UPDATE journal SET uuid = ?", arguments: [uuid])
+                if let uuid = readable({ try JournalFile.uuid(source) }) {
+                    try target.execute(sql: "UPDATE journal SET uuid = ?", arguments: ["\(uuid)"])
                 }
                 try saveBatches(source, &report)
                 try saveDeadLetters(source, &report)
@@ -83,7 +83,8 @@ struct JournalSalvage {
             report.batches += 1
         }
         report.unreadable = unreadable.count
-        try setSequence(last ?? (found.first ?? 0) + Self.positionGap, of: "batch")
+        let highest = found.first ?? 0
+        try setSequence(last.flatMap { $0 >= highest ? $0 : nil } ?? highest + Self.positionGap, of: "batch")
         if let end = unreadable.max() {
             let rejection = Rejection(
                 .journalDamaged,
@@ -134,7 +135,9 @@ struct JournalSalvage {
     ) -> (found: [Int64], damaged: [Int64]) {
         var found: [Int64] = []
         var damaged: [Int64] = []
-        var next = last ?? readable { try Int64.fetchOne(source, sql: "SELECT max(\(key)) FROM \(table)") } ?? 0
+        // The end of the table says best where it ends; where that is damaged, the last key that was given away does.
+        var next =
+            readable { try Int64.fetchOne(source, sql: "SELECT max(\(key)) FROM \(table)") } ?? last ?? Self.positionGap
         var inVain: [Int64] = []
         while next > 0, inVain.count < Self.patience {
             do {

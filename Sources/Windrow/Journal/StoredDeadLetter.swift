@@ -19,8 +19,16 @@ public struct StoredDeadLetter: Sendable, Identifiable {
         return nil
     }
 
-    static let columns =
-        "id, received_at, topic, reason, detail, payload, payload_size, overwrite, origin IS NOT NULL, retry = 1"
+    /// Cast, so that a damaged file can make no value of another type.
+    static let columns = """
+        id, \(cast("received_at", "INTEGER")), \(cast("topic", "TEXT")), \(cast("reason", "TEXT")),
+        \(cast("detail", "TEXT")), \(cast("payload", "BLOB")), \(cast("payload_size", "INTEGER")),
+        CAST(overwrite AS TEXT), origin IS NOT NULL, retry IS 1
+        """
+
+    private static func cast(_ column: String, _ type: String) -> String {
+        "coalesce(CAST(\(column) AS \(type)), CAST('' AS \(type)))"
+    }
 
     /// - Parameter row: of `columns`.
     init(row: Row) {

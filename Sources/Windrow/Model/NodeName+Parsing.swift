@@ -36,6 +36,12 @@ extension NodeID {
 }
 
 extension NodeUUID {
+    /// nil unless the text is a UUID in 8-4-4-4-12 form, in any case.
+    init?(_ text: String) {
+        guard case .uuid(let uuid) = NodeName(text) else { return nil }
+        self = uuid
+    }
+
     /// nil unless the bytes are a UUID in 8-4-4-4-12 form, in any case.
     init?(utf8 bytes: UnsafeRawBufferPointer) {
         guard bytes.count == 36 else { return nil }

@@ -110,6 +110,38 @@ import WindrowTestSupport
         }
     }
 
+    @Test(
+        "a value that cannot be one of the journal's is damage, though SQLite finds nothing wrong: all else is saved",
+        arguments: [
+            // The UUID, of which then nobody knows what was committed under it.
+            ("UPDATE journal SET uuid = '6c64951f-51cf-47e9-8181-7(d1ac30109d'", false),
+            ("UPDATE journal SET uuid = x'00ff'", false), ("INSERT INTO journal VALUES ('two')", false),
+            // The last position: none may be given away twice.
+            ("UPDATE sqlite_sequence SET seq = 17 WHERE name = 'batch'", true),
+            ("DELETE FROM sqlite_sequence WHERE name = 'batch'", true),
+            ("UPDATE sqlite_sequence SET seq = 'x' WHERE name = 'batch'", true),
+            // Values of another type.
+            ("UPDATE batch SET body = 1.5 WHERE position = 100", true),
+            ("UPDATE dead_letter SET payload = 7, detail = x'ff00', received_at = 'never', bytes = 'many'", true),
+        ])
+    func values(damage: String, keepsUUID: Bool) throws {
+        let folder = try TemporaryFolder()
+        let (uuid, kept) = try Self.fill(folder)
+        let queue = try DatabaseQueue(path: folder.path + "/journal.sqlite")
+        try queue.writeWithoutTransaction { db in
+            try db.execute(sql: "PRAGMA ignore_check_constraints = ON; PRAGMA writable_schema = ON; \(damage)")
+        }
+        try queue.close()
+        let journal = try Self.open(folder)
+        #expect((journal.uuid == uuid) == keepsUUID)
+        let read = try journal.read(after: .start, byteLimit: .max)
+        #expect(read.map(\.position.number) == kept.keys.sorted())
+        for stored in read where stored.position.number != 100 { #expect(stored.batch == kept[stored.position.number]) }
+        #expect(try journal.append([Self.batch(1, points: 1)])[0].number > 300)
+        #expect(try journal.deadLetters(limit: 100).count >= 50)
+        try journal.close()
+    }
+
     @Test("a crash in the middle of saving leaves the old journal, or the new one whole")
     func crash() throws {
         let folder = try TemporaryFolder()

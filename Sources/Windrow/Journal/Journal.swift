@@ -66,13 +66,15 @@ final class Journal: Sendable {
         ballast = JournalBallast(folder: folder, size: min(Self.ballastSize, maxSize / 8))
         let (pool, setAside) = try Self.openFile(folder, ballast)
         if let setAside {
+            var metadata: Logger.Metadata = ["file": "\(folder)/\(setAside.file)", "damage": "\(setAside.why)"]
+            if let saved = setAside.saved {
+                metadata["batches saved"] = "\(saved.batches)"
+                metadata["unreadable"] = "\(saved.unreadable)"
+                metadata["dead letters saved"] = "\(saved.deadLetters)"
+            }
             log.critical(
                 "the journal was damaged and is set aside; what could be read of it goes on in a new one",
-                metadata: [
-                    "file": "\(folder)/\(setAside.file)", "damage": "\(setAside.why)",
-                    "batches saved": "\(setAside.saved.batches)", "unreadable": "\(setAside.saved.unreadable)",
-                    "dead letters saved": "\(setAside.saved.deadLetters)",
-                ])
+                metadata: metadata)
         }
         ballast.restore()
         self.pool = pool

@@ -9,6 +9,8 @@ import GRDB
 /// Opens journal files.
 enum JournalFile {
     static let name = "journal.sqlite"
+    /// SQLite's default.
+    static let pageSize = 4096
     /// "WRJ1", for `file(1)` and for telling a foreign SQLite file from ours.
     private static let applicationID: Int32 = 0x5752_4A31
     static let version = 2
@@ -23,23 +25,27 @@ enum JournalFile {
         /// Its new name.
         var file: String
         var why: String
-        var saved: JournalSalvage.Report
+        /// nil for a write-ahead log: nothing of it is left out.
+        var saved: JournalSalvage.Report?
     }
 
     /// Opens the folder's journal, or makes one. A damaged file is renamed, never deleted, and a new journal begins with all that
     /// can be read of the old one.
     static func open(folder: String) throws(JournalError) -> (pool: DatabasePool, setAside: SetAside?) {
         let path = folder + "/" + name
+        let asideName = name + ".damaged-" + String(Int(Date().timeIntervalSince1970))
+        let aside = folder + "/" + asideName
         do {
-            try finishSalvage(path)
-            return (try openSound(path), nil)
+            try finishSalvage(path, keepingAs: aside)
+            let isMended = try mendLog(path + "-wal", keepingAs: aside + "-wal")
+            let pool = try openSound(path)
+            return (pool, isMended ? SetAside(file: asideName + "-wal", why: "checksums of its write-ahead log") : nil)
         } catch let damage as Damage {
             do {
-                let aside = name + ".damaged-" + String(Int(Date().timeIntervalSince1970))
-                let saved = try salvage(path, damaged: aside)
-                try setAside(path, folder: folder, as: aside)
-                try finishSalvage(path)
-                return (try openSound(path), SetAside(file: aside, why: damage.what, saved: saved))
+                let saved = try salvage(path, damaged: asideName)
+                try move(path, to: aside)
+                try finishSalvage(path, keepingAs: aside)
+                return (try openSound(path), SetAside(file: asideName, why: damage.what, saved: saved))
             } catch {
                 throw JournalError(error, operation: "open \(path)")
             }
@@ -48,8 +54,26 @@ enum JournalFile {
         }
     }
 
+    /// Puts a log in the place of a damaged one that SQLite reads to its end. A crash leaves either of them.
+    private static func mendLog(_ file: String, keepingAs aside: String) throws -> Bool {
+        guard let mended = try JournalLog(file: file)?.mended else { return false }
+        let new = file + salvageSuffix
+        try mended.write(to: URL(fileURLWithPath: new))
+        let written = try FileHandle(forUpdating: URL(fileURLWithPath: new))
+        try written.synchronize()
+        try written.close()
+        guard link(file, aside) == 0, rename(new, file) == 0 else {
+            throw JournalError(
+                kind: .unusable, operation: "mend the damaged file \(file)", code: errno,
+                message: String(cString: strerror(errno)),
+                hint: "make the folder in journal.directory writable for the user that runs windrow")
+        }
+        return true
+    }
+
     // The new journal is written beside the damaged one, and takes its place when the damaged one has been renamed. So a crash
-    // leaves the damaged file in its place, and all of this is done again; or no file there and a new one that is complete.
+    // leaves the damaged file in its place, and all of this is done again; or no file there and a new one that is complete, which
+    // only has to take its place. A log of the damaged file must not be there then: SQLite would take it for the new file's.
 
     private static let salvageSuffix = ".new"
 
@@ -65,15 +89,30 @@ enum JournalFile {
         return report
     }
 
-    private static func finishSalvage(_ path: String) throws(JournalError) {
+    private static func finishSalvage(_ path: String, keepingAs aside: String) throws(JournalError) {
         let new = path + salvageSuffix
         if access(path, F_OK) == 0 {
             // Of a crash in the middle: it begins anew.
             for suffix in ["", "-wal", "-shm", "-journal"] { unlink(new + suffix) }
-        } else if access(new, F_OK) == 0, rename(new, path) != 0 {
+        } else if access(new, F_OK) == 0 {
+            for suffix in ["-wal", "-shm"] {
+                // A log that was mended is kept already, as it was before.
+                if access(aside + suffix, F_OK) == 0 {
+                    unlink(path + suffix)
+                } else {
+                    try move(path + suffix, to: aside + suffix)
+                }
+            }
+            try move(new, to: path)
+        }
+    }
+
+    private static func move(_ file: String, to name: String) throws(JournalError) {
+        guard rename(file, name) == 0 || errno == ENOENT else {
             throw JournalError(
-                kind: .unusable, operation: "rename \(new)", code: errno, message: String(cString: strerror(errno)),
-                hint: nil)
+                kind: .unusable, operation: "rename \(file) to \(name)", code: errno,
+                message: String(cString: strerror(errno)),
+                hint: "make the folder in journal.directory writable for the user that runs windrow")
         }
     }
 
@@ -202,18 +241,6 @@ enum JournalFile {
 
     private static func isDamage(_ error: DatabaseError) -> Bool {
         error.resultCode == .SQLITE_CORRUPT || error.resultCode == .SQLITE_NOTADB
-    }
-
-    /// Renames the journal's files.
-    private static func setAside(_ path: String, folder: String, as aside: String) throws(JournalError) {
-        // The file itself last: as long as it is there, it is the journal.
-        for suffix in ["-wal", "-shm", ""] {
-            if rename(path + suffix, folder + "/" + aside + suffix) != 0, errno != ENOENT {
-                throw JournalError(
-                    kind: .unusable, operation: "set the damaged file \(path + suffix) aside", code: errno,
-                    message: String(cString: strerror(errno)), hint: nil)
-            }
-        }
     }
 }
 

@@ -155,12 +155,69 @@ import WindrowTestSupport
             try journal.close()
         }
         #expect(!FileManager.default.fileExists(atPath: path + ".new"))
-        // After it.
+        // After it: the log of the damaged file must not be taken for the new one's.
         #expect(rename(path, path + ".new") == 0)
+        let other = try TemporaryFolder()
+        let running = try Self.fillAndLeave(other)
+        unlink(path + "-wal")
+        try FileManager.default.copyItem(atPath: other.path + "/journal.sqlite-wal", toPath: path + "-wal")
+        withExtendedLifetime(running) {}
         let journal = try Self.open(folder)
         #expect(journal.uuid == uuid)
         #expect(try journal.read(after: .start, byteLimit: .max).count == kept.count)
         try journal.close()
+    }
+
+    /// A journal that is open still: its newest batches are in the write-ahead log.
+    private static func fillAndLeave(_ folder: TemporaryFolder) throws -> Journal {
+        let journal = try open(folder)
+        for number in 1...60 { _ = try journal.append([batch(number, points: number % 5 * 20 + 1)]) }
+        return journal
+    }
+
+    @Test("bytes that change in the write-ahead log cost no batch but their own, and never silently")
+    func log() throws {
+        let seed = UInt64.random(in: 0...UInt64.max)
+        print("log damage seed \(seed)")
+        var random = SeededGenerator(seed: seed)
+        let original = try TemporaryFolder()
+        let running = try Self.fillAndLeave(original)
+        let (file, log) = try (
+            Data(contentsOf: URL(fileURLWithPath: original.path + "/journal.sqlite")),
+            Data(contentsOf: URL(fileURLWithPath: original.path + "/journal.sqlite-wal"))
+        )
+        try running.close()
+        func read(_ log: Data) throws -> (batches: [RecordBatch], isTold: Bool, isSetAside: Bool) {
+            let folder = try TemporaryFolder()
+            let path = folder.path + "/journal.sqlite"
+            try file.write(to: URL(fileURLWithPath: path))
+            try log.write(to: URL(fileURLWithPath: path + "-wal"))
+            let journal = try Self.open(folder)
+            let batches = try journal.read(after: .start, byteLimit: .max).map(\.batch)
+            let isTold = try journal.deadLetters(limit: 1000).contains { $0.letter.reason == .journalDamaged }
+            try journal.close()
+            let names = try FileManager.default.contentsOfDirectory(atPath: folder.path)
+            return (batches, isTold, names.contains { $0.contains("damaged") })
+        }
+        let all = try read(log)
+        #expect(all.batches.count == 60 && !all.isSetAside)
+        // The last transaction cut off: as after a power cut, and no damage.
+        let torn = try read(log.dropLast(100))
+        #expect(torn.batches == Array(all.batches.dropLast()) && !torn.isSetAside)
+
+        // The last transaction has three frames at most.
+        let end = log.count - 4 * 4120
+        for round in 0..<40 {
+            var damaged = log
+            let place = round < 10 ? round * 3 : Int.random(in: 32..<end, using: &random)
+            damaged[place] ^= UInt8.random(in: 1...255, using: &random)
+            let found = try read(damaged)
+            let whole = found.batches.filter { !$0.isEmpty }
+            #expect(found.isSetAside, "byte \(place)")
+            #expect(whole.count >= 40, "byte \(place): \(whole.count) of 60")
+            #expect(whole.count == 60 || found.isTold, "byte \(place)")
+            #expect(whole.allSatisfy(all.batches.contains), "byte \(place)")
+        }
     }
 
     @Test(

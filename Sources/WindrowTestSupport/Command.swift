@@ -47,6 +47,7 @@ public func waitUntil<R>(
     _ what: String, timeout: Duration = .seconds(60), every pause: Duration = .milliseconds(10),
     _ condition: () throws -> R?
 ) throws -> R {
+    let timeout = timeout * Sanitizer.patience
     let deadline = ContinuousClock.now + timeout
     while true {
         if let answer = try condition() { return answer }

@@ -67,7 +67,7 @@ import WindrowTestSupport
         let bomb = try gzip([UInt8](repeating: UInt8(ascii: " "), count: 100 << 20))
         let before = station.daemon.residentMemory
         #expect(try client.post(Station.call(), bomb, headers: header).status == 413)
-        #expect(station.daemon.residentMemory - before < 16 << 20)
+        #expect(Sanitizer.isOn || station.daemon.residentMemory - before < 16 << 20)
         let garbage = try client.post(Station.call(), "[]", headers: header)
         #expect(garbage.status == 400)
         #expect(garbage.json["type"] as? String == "urn:windrow:problem:bad_body")
@@ -406,6 +406,6 @@ import WindrowTestSupport
             #expect(try station.client().post(Station.call("silent=true"), element([item(second, 1)])).status == 204)
         }
         let each = (station.daemon.residentMemory - before) / 10_000
-        #expect(each < 24 << 10, "\(each) bytes a connection")
+        #expect(Sanitizer.isOn || each < 24 << 10, "\(each) bytes a connection")
     }
 }

@@ -80,7 +80,7 @@ import WindrowTestSupport
         try slow.socket.send(
             "GET \(Station.call("node_id=1&tag=t")) HTTP/1.1\r\nHost: a\r\nAuthorization: Key demo-secret\r\n\r\n".utf8)
         #expect(points(try station.client().get(Station.call("node_id=1&tag=t"))).count == 1_000_001)
-        #expect(station.daemon.residentMemory - before < 64 << 20)
+        #expect(Sanitizer.isOn || station.daemon.residentMemory - before < 64 << 20)
         #expect(points(try slow.response()).count == 1_000_001)
     }
 

@@ -11,6 +11,7 @@ let package = Package(
     products: [
         .executable(name: "windrow", targets: ["WindrowCLI"]),
         .executable(name: "windrow-bench", targets: ["WindrowBench"]),
+        .executable(name: "windrow-chaos", targets: ["WindrowChaos"]),
         .library(name: "Windrow", targets: ["Windrow"]),
     ],
     dependencies: [
@@ -71,6 +72,14 @@ let package = Package(
             dependencies: [
                 "LibPQ", "WindrowTestSupport",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: strict),
+        .executableTarget(
+            name: "WindrowChaos",
+            dependencies: [
+                "LibPQ", "WindrowTestSupport",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "GRDB", package: "GRDB.swift"),
             ],
             swiftSettings: strict),
         .testTarget(name: "LibPQTests", dependencies: ["LibPQ", "WindrowTestSupport"], swiftSettings: strict),

@@ -2,7 +2,8 @@ import Foundation
 import LibPQ
 import Synchronization
 
-/// A private PostgreSQL and MQTT broker, started by `deploy/sandbox` and stopped with the value.
+/// A private PostgreSQL and MQTT broker, or a standby of another sandbox's PostgreSQL, started by `deploy/sandbox` and
+/// stopped with the value.
 public final class Sandbox: Sendable {
     public enum Server: String, Sendable {
         case postgres, mosquitto
@@ -36,9 +37,21 @@ public final class Sandbox: Sendable {
         try Command.require(Self.script, arguments)
     }
 
+    /// A hot standby that streams from another sandbox's running PostgreSQL until it is promoted. There is no broker.
+    public init(standbyOf primary: Sandbox) throws {
+        folder = try TemporaryFolder("windrow-sandbox")
+        try becomeStandby(of: primary)
+    }
+
     deinit {
         down()
     }
+
+    /// The folder of the servers' data and logs.
+    public var path: String { folder.path }
+
+    /// Leaves the folder where it is when the value goes; the servers are stopped all the same.
+    public func keep() { folder.keep() }
 
     /// What `DIR/env` says just now.
     public var environment: [String: String] {
@@ -50,21 +63,29 @@ public final class Sandbox: Sendable {
         return Dictionary(pairs) { $1 }
     }
 
+    /// 0 where there is no broker.
     public var mqttPort: UInt16 { UInt16(environment["MQTT_PORT"] ?? "") ?? 0 }
+    public var postgresPort: UInt16 { UInt16(environment["PGPORT"] ?? "") ?? 0 }
     public var postgresPID: Int32? { environment["POSTGRES_PID"].flatMap { Int32($0) } }
     public var mosquittoPID: Int32? { environment["MOSQUITTO_PID"].flatMap { Int32($0) } }
 
-    /// - Parameter database: the one that the sandbox made, if not named.
-    public func conninfo(database: String? = nil, user: String = "windrow") -> String {
-        "host=127.0.0.1 port=\(environment["PGPORT"] ?? "") dbname=\(database ?? "demo") user=\(user)"
+    /// - Parameters:
+    ///   - database: the one that the sandbox made, if not named.
+    ///   - standby: the second host of the connection string, for when the first is away or takes no writes.
+    public func conninfo(database: String? = nil, user: String = "windrow", or standby: Sandbox? = nil) -> String {
+        let ports = [self, standby].compactMap { $0 }.map { $0.environment["PGPORT"] ?? "" }
+        let hosts = ports.map { _ in "127.0.0.1" }
+        return "host=\(hosts.joined(separator: ",")) port=\(ports.joined(separator: ",")) "
+            + "dbname=\(database ?? "demo") user=\(user)"
     }
 
     /// Makes an empty database of its own for a test, and answers its connection string.
-    public func makeDatabase() throws -> String {
+    /// - Parameter standby: the second host of the connection string.
+    public func makeDatabase(or standby: Sandbox? = nil) throws -> String {
         let name = "test_\(getpid())_\(databases.add(1, ordering: .relaxed).newValue)"
         let connection = try Connection(conninfo(), applicationName: "windrow tests")
         try connection.execute("CREATE DATABASE \(quoteIdentifier(name))")
-        return conninfo(database: name)
+        return conninfo(database: name, or: standby)
     }
 
     /// Starts a server again, at the address it had.
@@ -75,6 +96,29 @@ public final class Sandbox: Sendable {
     /// - Parameter kill: SIGKILL, as a crash would.
     public func stop(_ server: Server, kill: Bool = false) throws {
         try Command.require(Self.script, ["stop", folder.path, server.rawValue] + (kill ? ["--kill"] : []))
+    }
+
+    /// Makes PostgreSQL, which has to be stopped, a standby of another sandbox's running one, at the port that it had.
+    /// Its data gives way to a copy. It streams when this returns.
+    public func becomeStandby(of primary: Sandbox) throws {
+        try Command.require(Self.script, ["up", folder.path, "--standby-of", primary.folder.path])
+    }
+
+    /// Ends the standby. PostgreSQL takes writes when this returns.
+    public func promote() throws {
+        try Command.require(Self.script, ["promote", folder.path])
+    }
+
+    /// From now on a commit is answered only when the standby has it on disk, too. The standby that is made of this
+    /// PostgreSQL does not inherit that.
+    /// - Parameter name: of a standby that is not there, to make every commit wait.
+    public func awaitStandbyInCommits(named name: String = "standby") throws {
+        let connection = try Connection(conninfo(user: "postgres"), applicationName: "windrow tests")
+        try connection.execute("ALTER SYSTEM SET synchronous_standby_names = \(quoteIdentifier(name))")
+        try connection.execute("SELECT pg_reload_conf()")
+        try waitUntil("PostgreSQL has the setting") {
+            try connection.execute("SELECT current_setting('synchronous_standby_names')").text(0, 0).contains(name)
+        }
     }
 
     private func down() {

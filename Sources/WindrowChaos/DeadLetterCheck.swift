@@ -1,0 +1,39 @@
+/// Whether the dead letters are those that were provoked, and no others.
+struct DeadLetterCheck {
+    /// Reasons, with how many letters have each.
+    private(set) var reasons: [String: Int] = [:]
+    private(set) var complaints: [String] = []
+
+    /// - Parameter poison: times of the points that PostgreSQL had to refuse. A point that was sent again may have been refused again.
+    init(_ letters: [JournalReader.DeadLetter], poison: Set<Int64>) {
+        var missing: [String: Int64] = [:]
+        for time in poison { missing[Timestamp.text(time)] = time }
+        let known = missing
+        for letter in letters {
+            reasons[letter.reason, default: 0] += 1
+            let points = letter.points
+            let isProvoked =
+                letter.reason == "refused_by_database" && !points.isEmpty
+                && points.allSatisfy { $0.value == Edit.poisonValue && known[Self.normal($0.time)] != nil }
+            if isProvoked {
+                for point in points { missing[Self.normal(point.time)] = nil }
+            } else if complaints.count < 10 {
+                complaints.append(
+                    "dead letter \(letter.reason) on \(letter.topic): \(letter.detail.prefix(200)) \(String(decoding: letter.payload.prefix(200), as: UTF8.self))"
+                )
+            }
+        }
+        if !missing.isEmpty {
+            complaints.append(
+                "\(missing.count) of \(poison.count) points that PostgreSQL refuses are no dead letters, such as that of \(missing.keys.min() ?? "")"
+            )
+        }
+    }
+
+    /// With all six digits of a fraction, or none.
+    private static func normal(_ time: String) -> String {
+        guard let dot = time.firstIndex(of: ".") else { return time }
+        let digits = time[time.index(after: dot)...].dropLast()
+        return time[..<dot] + "." + (digits + String(repeating: "0", count: max(0, 6 - digits.count))) + "Z"
+    }
+}

@@ -1,0 +1,124 @@
+import Foundation
+import LibPQ
+import WindrowTestSupport
+
+// Faults of the machine under the daemon: its disk, its clock, its limits.
+
+extension Injector {
+    func diskFull(_ generator: inout Generator) throws -> String {
+        guard let disk = stage.disk else { throw FixtureError("only root can make a small disk") }
+        let length = generator.seconds(stage.timing.outage)
+        // With PostgreSQL away too, nothing makes room in the journal.
+        let isCut = generator.chance(0.5)
+        defer {
+            disk.clear()
+            stage.cluster.setPostgres(.pass)
+        }
+        if isCut { stage.cluster.setPostgres(.cut) }
+        let end = ContinuousClock.now + length
+        while ContinuousClock.now < end {
+            // Again and again: what the daemon gives back is taken too.
+            disk.fill()
+            try stage.wait(.milliseconds(50))
+        }
+        return "full for \(Self.text(length))" + (isCut ? ", PostgreSQL cut off" : "")
+    }
+
+    func damage(_ generator: inout Generator) throws -> String {
+        try stage.quiesce()
+        defer { stage.resume() }
+        try stage.subject.stop()
+        // What it has to tell is about to be set aside.
+        try stage.keepDeadLetters()
+        let before = try fingerprint()
+        let what = try damageFile(&generator)
+        try stage.subject.start()
+        try stage.waitUntil("the daemon is ready on a damaged journal", timeout: Stage.patience) {
+            try stage.subject.process.get("/readyz").status == 200
+        }
+        if try fingerprint() != before { stage.course.fail("a damaged journal changed what PostgreSQL has: \(what)") }
+        return what
+    }
+
+    func damagePending(_ generator: inout Generator) throws -> String {
+        throw FixtureError("not yet")
+    }
+
+    /// Cuts the journal off somewhere, or changes some bytes of it.
+    private func damageFile(_ generator: inout Generator) throws -> String {
+        let file = FileHandle(forUpdatingAtPath: stage.subject.journalFile)
+        guard let file else { throw FixtureError("there is no \(stage.subject.journalFile)") }
+        defer { try? file.close() }
+        let size = try file.seekToEnd()
+        guard size > 0 else { return "the journal is empty" }
+        if generator.chance(0.3) {
+            let length = UInt64(generator.int(0...Int(size) - 1))
+            try file.truncate(atOffset: length)
+            return "cut off at \(length) of \(size) bytes"
+        }
+        // The first pages hold what all else hangs on; half of the damage is theirs.
+        let count = generator.int(1...64)
+        let reach = generator.chance(0.5) ? min(Int(size), 7 * 4096) : Int(size)
+        for _ in 0..<count {
+            try file.seek(toOffset: UInt64(generator.int(0...reach - 1)))
+            try file.write(contentsOf: [UInt8.random(in: 0...255, using: &generator)])
+        }
+        return "\(count) of the first \(reach) bytes changed"
+    }
+
+    /// Of all that PostgreSQL has.
+    private func fingerprint() throws -> [Int64] {
+        let rows = try stage.cluster.connection().execute(
+            "SELECT count(*), coalesce(sum(hashtextextended(p::text, 0) >> 20), 0)::bigint FROM windrow.point p")
+        return [try rows.int64(0, 0), try rows.int64(0, 1)]
+    }
+
+    /// Where Debian's package `faketime` has its library for programs with threads.
+    static let fakeTime = "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1"
+
+    func clock(_ generator: inout Generator) throws -> String {
+        let folder = try TemporaryFolder("windrow-chaos-clock")
+        var jumps = ["+0h"]
+        try folder.write(jumps[0], to: "clock")
+        try stage.subject.stop()
+        try stage.subject.start(environment: [
+            "LD_PRELOAD": Self.fakeTime, "FAKETIME_TIMESTAMP_FILE": folder.path + "/clock", "FAKETIME_NO_CACHE": "1",
+            "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+        ])
+        try stage.waitUntil("the daemon is ready with a clock of its own", timeout: Stage.patience) {
+            try stage.subject.process.get("/readyz").status == 200
+        }
+        for _ in 0..<generator.int(2...5) {
+            let hours = generator.int(1...36)
+            jumps.append((generator.chance(0.5) ? "+" : "-") + "\(hours)h")
+            try folder.write(jumps[jumps.count - 1], to: "clock")
+            try stage.wait(generator.seconds(0.2...1))
+        }
+        stage.clock = folder
+        return "wall clock at " + jumps.dropFirst().joined(separator: ", ")
+    }
+
+    func descriptors(_ generator: inout Generator) throws -> String {
+        guard let pid = stage.subject.process.processID else { throw FixtureError("the daemon does not run") }
+        let open = try FileManager.default.contentsOfDirectory(atPath: "/proc/\(pid)/fd").count
+        let before = try Command.require("prlimit", ["--pid", "\(pid)", "--nofile", "--noheadings", "--output=SOFT"])
+            .trimmingCharacters(in: .whitespacesAndNewlines)
+        try Command.require("prlimit", ["--pid", "\(pid)", "--nofile=\(open):"])
+        let length = generator.seconds(stage.timing.outage)
+        // New clients, while the lanes look for connections in the place of those that broke.
+        var connections: [LoopbackSocket] = []
+        stage.cluster.setPostgres(.cut)
+        for _ in 0..<20 {
+            if let connection = try? LoopbackSocket(port: stage.subject.process.httpPort) {
+                connections.append(connection)
+            }
+        }
+        try stage.wait(length / 2)
+        stage.cluster.setPostgres(.pass)
+        try stage.wait(length / 2)
+        if stage.subject.process.processID == pid {
+            try Command.require("prlimit", ["--pid", "\(pid)", "--nofile=\(before):"])
+        }
+        return "no more than \(open) for \(Self.text(length)), \(connections.count) clients more"
+    }
+}

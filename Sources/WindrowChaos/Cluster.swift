@@ -46,6 +46,13 @@ final class Cluster {
         for proxy in postgresProxies { proxy.set(mode) }
     }
 
+    /// SIGKILL. Its port refuses connections from now on: libpq tries the next host only after that, not after a connection
+    /// that was accepted and broke.
+    func killPrimary() throws {
+        postgresProxies[primaryPlace].set(.cut)
+        try primary.stop(.postgres, kill: true)
+    }
+
     /// Makes the standby the primary; the old one has to be gone.
     func promote() throws {
         try places[1 - primaryPlace].promote()
@@ -55,6 +62,7 @@ final class Cluster {
     /// Makes the old primary, which is gone, a standby of the new one, and has commits wait for it.
     func rebuildStandby() throws {
         try places[1 - primaryPlace].becomeStandby(of: primary)
+        postgresProxies[1 - primaryPlace].set(.pass)
         try primary.awaitStandbyInCommits()
     }
 

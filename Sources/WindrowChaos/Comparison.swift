@@ -24,7 +24,7 @@ struct Comparison {
     private(set) var tallies: [Int: Tally] = [:]
     /// Some of what is not as it should be, for people.
     private(set) var examples: [String] = []
-    private let exampleLimit = 30
+    private let exampleLimit = 10
 
     /// Compares one series.
     /// - Parameter stored: ascending by time.

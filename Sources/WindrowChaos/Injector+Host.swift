@@ -81,10 +81,12 @@ extension Injector {
         var jumps = ["+0h"]
         try folder.write(jumps[0], to: "clock")
         try stage.subject.stop()
-        try stage.subject.start(environment: [
+        let environment = [
             "LD_PRELOAD": Self.fakeTime, "FAKETIME_TIMESTAMP_FILE": folder.path + "/clock", "FAKETIME_NO_CACHE": "1",
             "FAKETIME_DONT_FAKE_MONOTONIC": "1",
-        ])
+        ]
+        // In the first process that it comes into, the library moves the environment, where Swift looks for the arguments.
+        try stage.subject.start(environment: environment, wrapper: "env")
         try stage.waitUntil("the daemon is ready with a clock of its own", timeout: Stage.patience) {
             try stage.subject.process.get("/readyz").status == 200
         }

@@ -46,7 +46,7 @@ extension Injector {
 
     func failover(_ generator: inout Generator) throws -> String {
         let outage = generator.seconds(stage.timing.outage)
-        try stage.cluster.primary.stop(.postgres, kill: true)
+        try stage.cluster.killPrimary()
         try stage.wait(outage)
         try stage.cluster.promote()
         return "SIGKILL of the primary, standby promoted after \(Self.text(outage))"

@@ -34,7 +34,7 @@ struct Report {
 
         var cells: [String] {
             [
-                Report.number(times), Report.number(acknowledged), Report.number(tally.stored),
+                times == 0 ? "" : Report.number(times), Report.number(acknowledged), Report.number(tally.stored),
                 Report.number(tally.lost), Report.number(tally.wrong), Report.number(tally.doubled),
                 failed > 0 ? "\(failed) times not" : times == 0 ? "" : String(format: "%.1f s", recovery / .seconds(1)),
             ]

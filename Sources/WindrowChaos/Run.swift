@@ -34,7 +34,7 @@ final class Run {
             try injectUntil(.now + .seconds(minutes * 60))
             try finish()
         } catch let error as FixtureError {
-            failures.append("\(error)\nThe end of the daemon's log:\n\(stage.subject.process.logExcerpt)")
+            failures.append("\(error); what was not written by then counts as lost. Its log:\n\(stage.subject.logEnd)")
         }
         stage.course.isAborted.store(true, ordering: .releasing)
         try stage.waitUntil("the clients leave", timeout: .seconds(200)) { isDone }
@@ -74,12 +74,19 @@ final class Run {
             stage.course.injection.store(injection.number, ordering: .releasing)
             report.injected.append(Report.Injected(kind: injection.kind, recovery: nil))
             let what = try injector.inject(injection)
-            let recovery = try stage.recover()
-            report.injected[injection.number - 1].recovery = recovery
+            let line = "\(injection.kind.rawValue.padded(to: 15)) \(what.padded(to: 62)) "
+            do {
+                let recovery = try stage.recover()
+                report.injected[injection.number - 1].recovery = recovery
+                say("\(line) recovered in \(Injector.text(recovery))")
+            } catch let error as FixtureError {
+                say("\(line) NOT RECOVERED")
+                failures.append("\(injection.kind.rawValue): \(error); the daemon's log:\n\(stage.subject.logEnd)")
+                // Perhaps a new start helps; it has failed in any case.
+                try injector.restart()
+                _ = try stage.recover()
+            }
             stage.course.injection.store(0, ordering: .releasing)
-            say(
-                "\(injection.kind.rawValue.padded(to: 15)) \(what.padded(to: 66)) recovered in \(Injector.text(recovery))"
-            )
             try injector.tidy(injection.kind)
         }
         try stage.wait(max(.zero, end - .now))

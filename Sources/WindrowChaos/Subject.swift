@@ -40,8 +40,8 @@ final class Subject {
 
     var journalFile: String { folder + "/journal.sqlite" }
 
-    func start(environment: [String: String] = [:]) throws {
-        try process.start(environment: environment)
+    func start(environment: [String: String] = [:], wrapper: String? = nil) throws {
+        try process.start(environment: environment, wrapper: wrapper)
         starts += 1
         isExpected = true
     }
@@ -72,6 +72,12 @@ final class Subject {
         return try? process.waitForExit(timeout: timeout)
     }
 
+    /// The last words of the log, without what it says all the time.
+    var logEnd: String {
+        let lines = process.logExcerpt.split(separator: "\n").filter { !$0.contains(": replaced a window ") }
+        return lines.suffix(15).map { "    " + $0.prefix(400) }.joined(separator: "\n")
+    }
+
     /// Takes note of its size, and starts it again when it has ended by itself, which it never may.
     func look() throws {
         highestMemory = max(highestMemory, process.residentMemory)
@@ -84,7 +90,7 @@ final class Subject {
         highestJournal = max(highestJournal, bytes)
         guard isExpected, process.processID == nil else { return }
         let code = try process.waitForExit()
-        course.fail("the daemon ended by itself with exit code \(code); its log:\n\(process.logExcerpt)")
+        course.fail("the daemon ended by itself with exit code \(code); its log:\n\(logEnd)")
         try start()
     }
 }

@@ -68,11 +68,15 @@ public final class DaemonProcess {
         return String(crash.map { log[$0.lowerBound...].prefix(6000) } ?? log.suffix(4000)[...])
     }
 
-    public func start(_ arguments: [String] = [], environment: [String: String] = [:]) throws {
+    /// - Parameter wrapper: a program that replaces itself by the one in its arguments, such as `env`.
+    public func start(
+        _ arguments: [String] = [], environment: [String: String] = [:], wrapper: String? = nil
+    ) throws {
         guard processID == nil else { throw FixtureError("the daemon runs already") }
         let file = folder.path + "/log"
+        let command = [wrapper, program].compactMap { $0 } + ["run", "--config", configuration] + arguments
         process = try ChildProcess(
-            program, ["run", "--config", configuration] + arguments, output: file, errors: file,
+            command[0], Array(command.dropFirst()), output: file, errors: file,
             environment: ProcessInfo.processInfo.environment.merging(environment) { $1 })
     }
 

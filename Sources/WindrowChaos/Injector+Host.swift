@@ -31,39 +31,37 @@ extension Injector {
         // What it has to tell is about to be set aside.
         try stage.keepDeadLetters()
         let before = try fingerprint()
-        let what = try damageFile(&generator)
-        try stage.subject.start()
-        try stage.waitUntil("the daemon is ready on a damaged journal", timeout: Stage.patience) {
-            try stage.subject.process.get("/readyz").status == 200
+        let damage = try Damage(of: stage.subject.journalFile, &generator)
+        try damage.inflict(on: stage.subject.journalFile)
+        do {
+            try stage.subject.start()
+            try stage.waitUntil("the daemon is ready on a damaged journal", timeout: Stage.patience) {
+                try stage.subject.process.get("/readyz").status == 200
+            }
+        } catch let error as FixtureError {
+            stage.course.fail("\(damage): \(error); its log:\n\(stage.subject.logEnd)")
+            // As its operator would have to.
+            try stage.subject.kill()
+            for end in ["", "-wal", "-shm"] {
+                try? FileManager.default.removeItem(atPath: stage.subject.journalFile + end)
+            }
+            try stage.subject.start()
         }
-        if try fingerprint() != before { stage.course.fail("a damaged journal changed what PostgreSQL has: \(what)") }
-        return what
+        if try fingerprint() != before { stage.course.fail("a damaged journal changed what PostgreSQL has: \(damage)") }
+        return "\(damage), \(try setAside() ? "set aside" : "not noticed")"
     }
 
     func damagePending(_ generator: inout Generator) throws -> String {
         throw FixtureError("not yet")
     }
 
-    /// Cuts the journal off somewhere, or changes some bytes of it.
-    private func damageFile(_ generator: inout Generator) throws -> String {
-        let file = FileHandle(forUpdatingAtPath: stage.subject.journalFile)
-        guard let file else { throw FixtureError("there is no \(stage.subject.journalFile)") }
-        defer { try? file.close() }
-        let size = try file.seekToEnd()
-        guard size > 0 else { return "the journal is empty" }
-        if generator.chance(0.3) {
-            let length = UInt64(generator.int(0...Int(size) - 1))
-            try file.truncate(atOffset: length)
-            return "cut off at \(length) of \(size) bytes"
-        }
-        // The first pages hold what all else hangs on; half of the damage is theirs.
-        let count = generator.int(1...64)
-        let reach = generator.chance(0.5) ? min(Int(size), 7 * 4096) : Int(size)
-        for _ in 0..<count {
-            try file.seek(toOffset: UInt64(generator.int(0...reach - 1)))
-            try file.write(contentsOf: [UInt8.random(in: 0...255, using: &generator)])
-        }
-        return "\(count) of the first \(reach) bytes changed"
+    /// Whether the daemon has set a journal aside since this was last asked.
+    private func setAside() throws -> Bool {
+        let damaged = try FileManager.default.contentsOfDirectory(atPath: stage.subject.folder)
+            .filter { $0.contains(".damaged-") }
+        // The disk is small.
+        for name in damaged { try FileManager.default.removeItem(atPath: stage.subject.folder + "/" + name) }
+        return !damaged.isEmpty
     }
 
     /// Of all that PostgreSQL has.

@@ -83,7 +83,8 @@ extension Injector {
         // Every step in its turn, beginning with any.
         var seeded = Generator(seed: stage.seed, stream: 2000)
         let step = Self.steps[(round + seeded.int(0...Self.steps.count - 1)) % Self.steps.count]
-        let time = generator.int(1...30)
+        // The journal is trimmed once a second; all else happens often.
+        let time = generator.int(step == "trim-after" ? 1...3 : 1...30)
         try stage.subject.kill()
         let start = ContinuousClock.now
         try stage.subject.start(environment: ["WINDROW_FAULT": "\(step):\(time)"])

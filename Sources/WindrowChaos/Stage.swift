@@ -76,6 +76,7 @@ final class Stage {
         try waitUntil("the daemon is ready and commits", timeout: Self.patience) {
             try subject.process.get("/readyz").status == 200 && isCommitted([probe])
         }
+        subject.isWell()
         return .now - start
     }
 

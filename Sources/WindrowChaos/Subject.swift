@@ -14,6 +14,8 @@ final class Subject {
     /// The domain's folder in the journal.
     let folder: String
     private let course: Course
+    /// Ends in a row that nobody wanted.
+    private var unwantedEnds = 0
 
     init(_ cluster: Cluster, program: String?, journal: String?, course: Course) throws {
         self.course = course
@@ -72,6 +74,11 @@ final class Subject {
         return try? process.waitForExit(timeout: timeout)
     }
 
+    /// The daemon has shown that it works.
+    func isWell() {
+        unwantedEnds = 0
+    }
+
     /// The last words of the log, without what it says all the time.
     var logEnd: String {
         let lines = process.logExcerpt.split(separator: "\n").filter { !$0.contains(": replaced a window ") }
@@ -90,6 +97,11 @@ final class Subject {
         highestJournal = max(highestJournal, bytes)
         guard isExpected, process.processID == nil else { return }
         let code = try process.waitForExit()
+        unwantedEnds += 1
+        guard unwantedEnds < 5 else {
+            isExpected = false
+            throw FixtureError("the daemon ends again and again, with exit code \(code)")
+        }
         course.fail("the daemon ended by itself with exit code \(code); its log:\n\(logEnd)")
         try start()
     }

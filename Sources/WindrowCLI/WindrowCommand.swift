@@ -7,5 +7,7 @@ struct WindrowCommand: AsyncParsableCommand {
         commandName: "windrow",
         abstract: "Writes IoT time series from MQTT to PostgreSQL, and loses nothing that was acknowledged.",
         version: Version.current,
-        subcommands: [RunCommand.self, CheckCommand.self, MigrateCommand.self, KeyCommand.self])
+        subcommands: [
+            RunCommand.self, CheckCommand.self, MigrateCommand.self, KeyCommand.self, DeadLettersCommand.self,
+        ])
 }

@@ -116,8 +116,11 @@ public final class Sandbox: Sendable {
         let connection = try Connection(conninfo(user: "postgres"), applicationName: "windrow tests")
         try connection.execute("ALTER SYSTEM SET synchronous_standby_names = \(quoteIdentifier(name))")
         try connection.execute("SELECT pg_reload_conf()")
-        try waitUntil("PostgreSQL has the setting") {
-            try connection.execute("SELECT current_setting('synchronous_standby_names')").text(0, 0).contains(name)
+        // The process that sends to the standby heeds it once it shows.
+        try waitUntil("the standby's commits count, or no longer do") {
+            try connection.execute(
+                "SELECT FROM pg_stat_replication WHERE (application_name = $1) = (sync_priority > 0)", [.text(name)]
+            ).count > 0
         }
     }
 

@@ -2,92 +2,14 @@ import Foundation
 import Testing
 import WindrowTestSupport
 
-/// Gateways that publish lines on topics of their own at the same time, each in order.
-struct Gateways {
-    private let threads: [Thread]
-    private let failures = Failures()
-
-    private final class Failures: @unchecked Sendable {
-        // Sendable unchecked: guarded by the lock.
-        private let lock = NSLock()
-        private var errors: [String] = []
-        private var finished = 0
-
-        func finish(_ error: (any Error)?) {
-            lock.withLock {
-                finished += 1
-                if let error { errors.append("\(error)") }
-            }
-        }
-        var state: (finished: Int, errors: [String]) { lock.withLock { (finished, errors) } }
-    }
-
-    init(_ publisher: Publisher, _ lines: [String: [String]]) {
-        let failures = failures
-        threads = lines.map { topic, lines in
-            Thread {
-                do {
-                    try publisher.publish(lines: lines, on: topic)
-                    failures.finish(nil)
-                } catch {
-                    failures.finish(error)
-                }
-            }
-        }
-        for thread in threads { thread.start() }
-    }
-
-    var isFinished: Bool { failures.state.finished == threads.count }
-
-    /// Waits until everything has reached the broker.
-    func wait() throws {
-        try waitUntil("the gateways finish", timeout: .seconds(120)) { isFinished }
-        if !failures.state.errors.isEmpty { throw FixtureError(failures.state.errors.joined(separator: "\n")) }
-    }
-}
-
-/// `ts` of second `n` after 2023-01-01T12:00:00Z.
-func stamp(_ second: Int) -> String {
-    let (minutes, seconds) = (second / 60, second % 60)
-    func two(_ number: Int) -> Substring { String(100 + number).dropFirst() }
-    return "2023-01-01T\(two(12 + minutes / 60)):\(two(minutes % 60)):\(two(seconds))Z"
-}
-
 @Suite(.serialized) struct CrashTests {
     @Test("killed again and again in the middle of a run, nothing acknowledged is lost, doubled or wrong")
     func sigkill() throws {
         let count = 4000
         let station = try Station(domain: "    lanes: 2")
-        let root = station.root
         try station.daemon.startAndWait()
 
-        // What each series must hold in the end, by the naive model.
-        var lines: [String: [String]] = [:]
-        var expected: [String: [Int64: Double]] = [:]
-        for gateway in 0..<3 {
-            lines["\(root)/1/insert\(gateway)"] = (0..<count).map { #"{"v": \#($0), "ts": "\#(stamp($0))"}"# }
-            expected["insert\(gateway)"] = Dictionary(
-                uniqueKeysWithValues: (0..<count).map { (time(Int64($0)), Double($0)) })
-        }
-        // The same timestamps over and over: the last value stays.
-        lines["\(root)/1/update"] = (0..<count).map {
-            #"{"data": [{"v": \#($0), "ts": "\#(stamp($0 % 50))"}], "overwrite": "update_window"}"#
-        }
-        expected["update"] = Dictionary(
-            uniqueKeysWithValues: (0..<50).map { (time(Int64($0)), Double(count - 50 + $0)) })
-        // Windows that overlap the one before by half: of each, its second point survives only in the last.
-        lines["\(root)/1/replace"] = (0..<count).map {
-            #"{"data": [{"v": \#($0), "ts": "\#(stamp($0))"}, {"v": -1, "ts": "\#(stamp($0 + 3))"}], "overwrite": "replace_window"}"#
-        }
-        var model: [Int64: Double] = [:]
-        for n in 0..<count {
-            for second in n...n + 3 { model[time(Int64(second))] = nil }
-            model[time(Int64(n))] = Double(n)
-            model[time(Int64(n + 3))] = -1
-        }
-        expected["replace"] = model
-
-        let gateways = Gateways(station.publisher, lines)
+        let gateways = Clients(station.publisher, MixedLoad.lines(0..<count, root: station.root))
         var kills = 0
         while !gateways.isFinished || kills < 8 {
             usleep(UInt32.random(in: 20_000...400_000))
@@ -98,7 +20,7 @@ func stamp(_ second: Int) -> String {
         }
         try gateways.wait()
         try station.daemon.waitUntilReady()
-        for (tag, points) in expected { try station.waitUntilStored(points, tag: tag) }
+        for (tag, points) in MixedLoad.expected(count) { try station.waitUntilStored(points, tag: tag) }
         // The messages on their way were sent again, none is doubled and none was refused.
         #expect(try station.deadLetters().isEmpty)
         try station.checkAccounting()
@@ -117,7 +39,7 @@ func stamp(_ second: Int) -> String {
 
         try sandbox.stop(.postgres, kill: true)
         let stopped = ContinuousClock.now
-        let gateways = Gateways(
+        let gateways = Clients(
             station.publisher,
             Dictionary(
                 uniqueKeysWithValues: (0..<6).map { gateway in

@@ -13,16 +13,16 @@ struct Station {
     let root: String
 
     /// - Parameters:
+    ///   - standby: the second host of the connection string.
     ///   - http: further keys of `http`, indented by two spaces.
     ///   - domain: further keys of the domain, indented by four spaces.
     ///   - subscription: further keys of the subscription, indented by ten spaces.
     init(
-        sandbox: Sandbox = .shared, http: String = "", domain: String = "", subscription: String = "",
-        more: String = "",
-        journal: String? = nil
+        sandbox: Sandbox = .shared, standby: Sandbox? = nil, http: String = "", domain: String = "",
+        subscription: String = "", more: String = "", journal: String? = nil
     ) throws {
         root = "t\(UUID().uuidString.prefix(8).lowercased())"
-        database = try sandbox.makeDatabase()
+        database = try sandbox.makeDatabase(or: standby)
         publisher = Publisher(sandbox)
         daemon = try DaemonProcess(
             domains: """

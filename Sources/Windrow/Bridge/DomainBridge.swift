@@ -57,7 +57,9 @@ final class DomainBridge: Sendable {
         let overwrite = try overwrite(query["overwrite"])
         guard journal.hasRoom else { throw Problem(JournalError.noRoom) }
         let (receipt, elements) = try await submit(request, overwrite, channel)
-        switch await receipt.outcome {
+        let outcome = await receipt.outcome
+        FaultPoint.answerBefore.pass()
+        switch outcome {
         case .stored: return answer(isSilent ? .noContent : .ok, elements, isSilent)
         case .accepted: return answer(.accepted, elements, isSilent)
         case .refused(let rejection): throw Problem(rejection)

@@ -18,6 +18,7 @@ final class DomainPipeline: Sendable {
 
     private let reader: PointReader
     private let receipts: Receipts
+    private let upkeep: JournalUpkeep
     private let acceptance: Acceptance
     private let dispatcher: Dispatcher
     private let lanes: [Lane]
@@ -75,6 +76,10 @@ final class DomainPipeline: Sendable {
                 acceptance: acceptance, journal: journal, metrics: metrics, health: health, liveness: liveness, log: log
             )
         }
+        upkeep = JournalUpkeep(
+            domain: domain.name, journal: journal,
+            retry: try DeadLetterRetry(
+                journal: journal, acceptance: acceptance, metrics: metrics, rules: rules, log: log), log: log)
         let reader = PointReader(domain: domain.name, database: database, log: log)
         bridge = DomainBridge(
             domain, http: configuration.http, acceptance: acceptance, journal: journal, receipts: receipts,
@@ -90,17 +95,23 @@ final class DomainPipeline: Sendable {
         self.acceptance = acceptance
     }
 
+    /// nil while the journal does not grow.
+    var timeUntilFull: Duration? { upkeep.timeUntilFull }
+
     /// Runs until graceful shutdown.
     func run() async throws {
         async let accepting: Void = acceptance.run()
         async let dispatching: Void = dispatcher.run()
         async let writing: Void = Self.run(lanes) { await $0.run() }
         async let taking: Void = Self.run(brokers) { await $0.run() }
+        async let keeping: Void = upkeep.run()
 
         // Ends by throwing when the task is cancelled instead: the stages are stopped all the same.
         try? await gracefulShutdown()
         for broker in brokers { broker.stop() }
+        upkeep.stop()
         await taking
+        await keeping
         acceptance.stop()
         await accepting
         dispatcher.stop()

@@ -57,6 +57,13 @@ enum PrometheusText {
             self.value = { Double(value($0)) }
         }
 
+        init(_ name: String, _ kind: String, _ help: String, _ value: @escaping (Domain) -> Double) {
+            self.name = name
+            self.kind = kind
+            self.help = help
+            self.value = value
+        }
+
         init(seconds name: String, _ kind: String, _ help: String, _ value: @escaping (Domain) -> Duration) {
             self.name = name
             self.kind = kind
@@ -123,6 +130,10 @@ enum PrometheusText {
             Metric("windrow_journal_bytes", "gauge", "Bytes in use in the journal, dead letters included.") {
                 $0.pipeline.journal.usedBytes
             },
+            Metric(
+                "windrow_journal_full_seconds", "gauge",
+                "Time until the journal is full if it goes on growing as in the last minutes; +Inf while it does not grow."
+            ) { $0.pipeline.timeUntilFull.map { $0 / .seconds(1) } ?? .infinity },
             Metric("windrow_dead_letters_dropped_total", "counter", "Dead letters that made room for newer ones.") {
                 $0.pipeline.journal.deadLettersDropped
             },
@@ -143,6 +154,10 @@ enum PrometheusText {
             text += name
             if !labels.isEmpty {
                 text += "{" + labels.map { "\($0.key)=\"\($0.value)\"" }.joined(separator: ",") + "}"
+            }
+            if value == .infinity {
+                text += " +Inf\n"
+                return
             }
             let isWhole = value == value.rounded() && abs(value) < 1e15
             text += isWhole ? " \(Int64(value))\n" : " \(value)\n"

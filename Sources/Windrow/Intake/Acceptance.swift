@@ -11,6 +11,8 @@ actor Acceptance {
     struct Submission: Sendable {
         var batch: RecordBatch
         var deadLetters: [DeadLetter] = []
+        /// Dead letters that the batch is made of, and which go when it is accepted.
+        var retried: [Int64] = []
         /// For a sender that waits until the batch is in PostgreSQL.
         var receipt: Receipt?
         /// Called once, on the acceptance thread or the caller's; must not block.
@@ -101,7 +103,9 @@ actor Acceptance {
             waiting.append(submission.receipt)
         }
         do throws(JournalError) {
-            let positions = try journal.append(batches, deadLetters: submissions.flatMap(\.deadLetters))
+            let positions = try journal.append(
+                batches, deadLetters: submissions.flatMap(\.deadLetters),
+                retried: submissions.flatMap(\.retried))
             streams.commit()
             for batch in batches { metrics.accepted(batch) }
             for (receipt, position) in zip(waiting, positions) {

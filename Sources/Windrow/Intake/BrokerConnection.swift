@@ -137,7 +137,8 @@ actor BrokerConnection {
 
     /// Has the batch accepted, then lets the acknowledgements leave.
     private func settle(_ client: Client, _ intake: MessageIntake) throws {
-        if intake.messageCount > 0 {
+        let isNew = intake.messageCount > 0
+        if isNew {
             let taken = intake.take()
             let ticket = Monitor<Result<Void, JournalError>?>(nil)
             acceptance.submit(
@@ -154,7 +155,9 @@ actor BrokerConnection {
                 messages: taken.messageCount, retainedSkipped: taken.retainedSkipped, rejections: taken.rejections)
         }
         try client.keepAlive()
+        if isNew { FaultPoint.acksBefore.pass() }
         try client.write()
+        if isNew { FaultPoint.acksAfter.pass() }
     }
 
     private func waitForRoom() {

@@ -20,6 +20,17 @@ struct IntakeRules: Sendable {
         }
     }
 
+    /// For a message of which only the topic tells where it came from.
+    var decoderForAll: MessageDecoder {
+        MessageDecoder(subscriptions: subscriptions.flatMap(\.self), guards: guards)
+    }
+
+    /// For what Windrow writes itself: messages that state everything.
+    func decoderForOwn() throws(TopicTemplateError) -> MessageDecoder {
+        let own = MessageDecoder.Subscription(template: try TopicTemplate("nodes/{node}/{tag}"), overwrite: .insert)
+        return MessageDecoder(subscriptions: [own], guards: guards)
+    }
+
     /// A decoder owns parse buffers: one for each thread.
     func decoder(forBroker place: Int) -> MessageDecoder {
         MessageDecoder(subscriptions: subscriptions[place], guards: guards)

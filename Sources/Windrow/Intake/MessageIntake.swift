@@ -138,7 +138,7 @@ final class MessageIntake: ClientHandler {
                 } catch {
                     let letter = DeadLetter(
                         receivedAt: now, topic: String(decoding: topic, as: UTF8.self), payload: payload,
-                        rejection: error)
+                        overwrite: overwrite, rejection: error)
                     rejectionLog.rejected(letter, log)
                     deadLetters.append(letter)
                 }

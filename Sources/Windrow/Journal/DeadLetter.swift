@@ -11,22 +11,40 @@ public struct DeadLetter: Equatable, Sendable {
     public var payloadSize: Int
     public var reason: Rejection.Reason
     public var detail: String
+    /// The MQTT 5 user property of this name, if the message had it.
+    public var overwrite: String?
 
     /// - Parameter limit: bytes of the payload that are kept.
     public init(
-        receivedAt: Timestamp, topic: String, payload: UnsafeRawBufferPointer, rejection: Rejection,
-        limit: Int = DeadLetter.maximumPayload
+        receivedAt: Timestamp, topic: String, payload: UnsafeRawBufferPointer, overwrite: String? = nil,
+        rejection: Rejection, limit: Int = DeadLetter.maximumPayload
+    ) {
+        self.init(
+            receivedAt: receivedAt, topic: topic, payload: Array(payload.prefix(limit)), payloadSize: payload.count,
+            reason: rejection.reason, detail: rejection.whole, overwrite: overwrite)
+    }
+
+    init(
+        receivedAt: Timestamp, topic: String, payload: [UInt8], payloadSize: Int, reason: Rejection.Reason,
+        detail: String, overwrite: String?
     ) {
         self.receivedAt = receivedAt
         self.topic = topic
-        self.payload = Array(payload.prefix(limit))
-        payloadSize = payload.count
-        reason = rejection.reason
-        detail =
-            rejection.pointer.map { $0.isEmpty ? rejection.detail : "\(rejection.detail) (at \($0))" }
-            ?? rejection.detail
+        self.payload = payload
+        self.payloadSize = payloadSize
+        self.reason = reason
+        self.detail = detail
+        self.overwrite = overwrite
     }
 
     /// What keeping it costs, in bytes.
     var byteCount: Int { payload.count + topic.utf8.count + detail.utf8.count + 64 }
+}
+
+extension Rejection {
+    /// The detail with the place that it is about.
+    var whole: String {
+        guard let pointer, !pointer.isEmpty else { return detail }
+        return "\(detail) (at \(pointer))"
+    }
 }

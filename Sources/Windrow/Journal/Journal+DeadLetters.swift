@@ -24,14 +24,14 @@ extension Journal {
             ?? Int.fetchOne(db, sql: "SELECT coalesce(sum(bytes), 0) FROM dead_letter") ?? 0
         let insert = try db.cachedStatement(
             sql: """
-                INSERT INTO dead_letter (received_at, topic, reason, detail, payload, payload_size, bytes, origin)
-                VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (origin) DO NOTHING
+                INSERT INTO dead_letter
+                    (received_at, topic, reason, detail, payload, payload_size, bytes, origin, overwrite)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (origin) DO NOTHING
                 """)
         for (letter, origin) in letters {
             try insert.execute(arguments: [
                 letter.receivedAt.microseconds, letter.topic, letter.reason.rawValue, letter.detail,
-                Data(letter.payload),
-                letter.payloadSize, letter.byteCount, origin,
+                Data(letter.payload), letter.payloadSize, letter.byteCount, origin, letter.overwrite,
             ])
             if db.changesCount > 0 { bytes += letter.byteCount }
         }
@@ -61,26 +61,36 @@ extension Journal {
     }
 
     /// The newest dead letters, newest first.
-    func deadLetters(limit: Int) throws(JournalError) -> [DeadLetter] {
-        try read("read the dead letters") { db in
-            try Row.fetchAll(
-                db,
-                sql: """
-                    SELECT received_at, topic, reason, detail, payload, payload_size FROM dead_letter
-                    ORDER BY id DESC LIMIT ?
-                    """, arguments: [limit]
-            ).map(DeadLetter.init(row:))
+    func deadLetters(limit: Int) throws(JournalError) -> [StoredDeadLetter] {
+        try letters("ORDER BY id DESC LIMIT \(limit)")
+    }
+
+    // MARK: Retrying
+
+    /// Letters that an operator wants to have accepted again, the oldest first.
+    func lettersToRetry(limit: Int) throws(JournalError) -> [StoredDeadLetter] {
+        try letters("WHERE retry = 1 ORDER BY id LIMIT \(limit)")
+    }
+
+    /// A letter was tried again in vain.
+    func refusedAgain(_ id: Int64, _ rejection: Rejection) throws(JournalError) {
+        try write("keep a dead letter") { db in
+            try db.execute(
+                sql: "UPDATE dead_letter SET retry = 0, reason = ?, detail = ? WHERE id = ?",
+                arguments: [rejection.reason.rawValue, rejection.whole, id])
         }
     }
-}
 
-extension DeadLetter {
-    fileprivate init(row: Row) {
-        receivedAt = Timestamp(microseconds: row[0])
-        topic = row[1]
-        reason = Rejection.Reason(rawValue: row[2]) ?? .journalDamaged
-        detail = row[3]
-        payload = Array(row[4] as Data)
-        payloadSize = row[5]
+    /// Part of a transaction: removes letters whose points are accepted in it.
+    func remove(letters: [Int64], _ db: Database) throws {
+        for id in letters { try db.execute(sql: "DELETE FROM dead_letter WHERE id = ?", arguments: [id]) }
+        if !letters.isEmpty { usage.withLock { $0.deadLetterBytes = nil } }
+    }
+
+    private func letters(_ clause: String) throws(JournalError) -> [StoredDeadLetter] {
+        try read("read the dead letters") { db in
+            try Row.fetchAll(db, sql: "SELECT \(StoredDeadLetter.columns) FROM dead_letter \(clause)")
+                .map(StoredDeadLetter.init(row:))
+        }
     }
 }

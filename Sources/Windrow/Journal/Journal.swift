@@ -34,6 +34,8 @@ final class Journal: Sendable {
         var deadLetterBytes: Int?
         var deadLettersDropped = 0
         var isFull = false
+        /// Changes when another process changes the file (SQLite's `data_version`).
+        var versionOfOthers: Int?
         /// The disk was full: until then there is no use in trying.
         var blockedUntil: ContinuousClock.Instant?
     }
@@ -64,9 +66,13 @@ final class Journal: Sendable {
         ballast = JournalBallast(folder: folder, size: min(Self.ballastSize, maxSize / 8))
         let (pool, setAside) = try Self.openFile(folder, ballast)
         if let setAside {
-            log.error(
-                "the journal was damaged and is set aside; what it held and was not stored yet is only in that file",
-                metadata: ["file": "\(folder)/\(setAside.file)", "damage": "\(setAside.why)"])
+            log.critical(
+                "the journal was damaged and is set aside; what could be read of it goes on in a new one",
+                metadata: [
+                    "file": "\(folder)/\(setAside.file)", "damage": "\(setAside.why)",
+                    "batches saved": "\(setAside.saved.batches)", "unreadable": "\(setAside.saved.unreadable)",
+                    "dead letters saved": "\(setAside.saved.deadLetters)",
+                ])
         }
         ballast.restore()
         self.pool = pool
@@ -117,6 +123,14 @@ final class Journal: Sendable {
     /// Bytes of messages at which a batch is full.
     var batchSize: Int { min(maxSize / 16, 4 << 20) }
 
+    /// Bytes that may be added before intake pauses, as far as the journal's bound and the disk tell; less than 0 past that.
+    var room: Int {
+        let bound = maxSize - Self.reserve(maxSize) - usedBytes
+        var disk = statvfs()
+        guard statvfs(ballast.path, &disk) == 0 else { return bound }
+        return min(bound, Int(disk.f_bavail) * Int(disk.f_frsize))
+    }
+
     /// Bytes in use, dead letters included.
     var usedBytes: Int { usage.withLock { $0.bytes } }
     /// Dead letters that made room for newer ones since the journal was opened.
@@ -129,8 +143,11 @@ final class Journal: Sendable {
     private static func reserve(_ maxSize: Int) -> Int { min(maxSize / 8, 16 << 20) }
 
     /// Stores batches and dead letters in one transaction. When it returns they are on the disk; when it throws, none of them is.
+    /// - Parameter retried: dead letters whose points are in the batches, and which go in the same transaction.
     /// - Returns: the positions of the batches, ascending without gaps.
-    func append(_ batches: [RecordBatch], deadLetters: [DeadLetter] = []) throws(JournalError) -> [JournalPosition] {
+    func append(
+        _ batches: [RecordBatch], deadLetters: [DeadLetter] = [], retried: [Int64] = []
+    ) throws(JournalError) -> [JournalPosition] {
         let bodies = batches.map { (points: $0.points.count, body: $0.encoded()) }
         let size = bodies.reduce(0) { $0 + $1.body.count } + deadLetters.reduce(0) { $0 + $1.byteCount }
         guard usedBytes + size <= maxSize else {
@@ -138,7 +155,7 @@ final class Journal: Sendable {
             throw .noRoom
         }
         do throws(JournalError) {
-            return try write("append to the journal") { db in
+            let positions = try write("append to the journal") { db in
                 let insert = try db.cachedStatement(sql: "INSERT INTO batch (points, body) VALUES (?, ?)")
                 var positions: [JournalPosition] = []
                 for (points, body) in bodies {
@@ -146,8 +163,12 @@ final class Journal: Sendable {
                     positions.append(JournalPosition(db.lastInsertedRowID))
                 }
                 try store(deadLetters.map { ($0, nil) }, db)
+                try remove(letters: retried, db)
+                FaultPoint.journalBeforeCommit.pass()
                 return positions
             }
+            FaultPoint.journalAfterCommit.pass()
+            return positions
         } catch {
             if error.kind == .full { usage.withLock { $0.blockedUntil = .now + Self.diskFullPause } }
             throw error
@@ -200,6 +221,7 @@ final class Journal: Sendable {
     func trim(through position: JournalPosition) throws(JournalError) {
         do {
             try delete(through: position)
+            FaultPoint.trimAfter.pass()
             ballast.restore()
         } catch  where error.kind == .full {
             usage.withLock { $0.blockedUntil = .now + Self.diskFullPause }
@@ -242,6 +264,24 @@ final class Journal: Sendable {
         try read("read the journal") { db in
             try Int.fetchOne(db, sql: "SELECT count(*) FROM batch WHERE position > ?", arguments: [position.number])
                 ?? 0
+        }
+    }
+
+    /// Takes note of what another process, an operator's command, has changed in the file.
+    func noticeOthers() throws(JournalError) {
+        let version: Int
+        do {
+            version = try pool.writeWithoutTransaction { try Int.fetchOne($0, sql: "PRAGMA data_version") ?? 0 }
+        } catch {
+            throw JournalError(error, operation: "look at the journal")
+        }
+        let isNews = usage.withLock { usage in
+            defer { usage.versionOfOthers = version }
+            return usage.versionOfOthers != version
+        }
+        if isNews {
+            try write("count the journal") { _ in }
+            usage.withLock { $0.deadLetterBytes = nil }
         }
     }
 
@@ -291,7 +331,7 @@ final class Journal: Sendable {
     /// Opening writes a little, and a disk that the journal has filled must not keep it from being emptied.
     private static func openFile(
         _ folder: String, _ ballast: JournalBallast
-    ) throws(JournalError) -> (pool: DatabasePool, setAside: (file: String, why: String)?) {
+    ) throws(JournalError) -> (pool: DatabasePool, setAside: JournalFile.SetAside?) {
         do {
             return try JournalFile.open(folder: folder)
         } catch  where error.kind == .full {

@@ -2,7 +2,7 @@ import Glibc
 
 /// A file that only takes up room, to be given back when the disk is full and emptying the journal needs some.
 struct JournalBallast: Sendable {
-    private let path: String
+    let path: String
     private let size: off_t
 
     /// - Parameter size: bytes. What the write-ahead log may hold must fit, because all of it may have to move into the file.

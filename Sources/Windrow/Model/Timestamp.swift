@@ -41,8 +41,14 @@ public struct TimeRange: Hashable, Sendable {
 }
 
 extension Timestamp {
+    /// A moment that long before another, but not before `earliest`.
+    public init(before later: Timestamp, by duration: Duration) {
+        let (difference, overflow) = later.microseconds.subtractingReportingOverflow(duration.microseconds)
+        self = overflow ? .earliest : max(Timestamp(microseconds: difference), .earliest)
+    }
+
     /// The wall clock.
-    static var now: Timestamp {
+    public static var now: Timestamp {
         var time = timespec()
         clock_gettime(CLOCK_REALTIME, &time)
         return Timestamp(microseconds: Int64(time.tv_sec) * 1_000_000 + Int64(time.tv_nsec) / 1000)

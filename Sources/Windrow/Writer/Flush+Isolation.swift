@@ -14,6 +14,15 @@ struct RefusedItem: Sendable {
     var series: SeriesID
     var content: Content
     var error: PostgresError
+
+    /// The same whenever the same thing is refused: after a crash the points may come in other flushes.
+    var origin: String {
+        switch content {
+        case .point(let point):
+            "series \(series.number) \(point.isDefinite ? "update" : "insert") \(point.timestamp.microseconds) \(point.value)"
+        case .range(let range): "series \(series.number) \(range.first.microseconds) to \(range.last.microseconds)"
+        }
+    }
 }
 
 extension Flush {
@@ -55,6 +64,7 @@ extension Flush {
             }
             try advance(to: position, connection)
             try beforeCommit(outcome, refused)
+            FaultPoint.deadLettersKept.pass()
             try connection.script("COMMIT")
         } catch {
             // A connection that cannot roll back is closed, which rolls back too.
@@ -74,7 +84,7 @@ extension Flush {
             try attempt(items)
             try connection.script("RELEASE part")
         } catch {
-            guard error.isAboutContent else { throw error }
+            guard error.verdict == .reject else { throw error }
             try connection.script("ROLLBACK TO part; RELEASE part")
             if items.count == 1 {
                 refuse(first, error)
@@ -84,17 +94,5 @@ extension Flush {
             try bisect(items[..<middle], connection, attempt: attempt, refuse: refuse)
             try bisect(items[middle...], connection, attempt: attempt, refuse: refuse)
         }
-    }
-}
-
-extension PostgresError {
-    /// The server refuses the data themselves, so that sending them again cannot help: data exceptions (22), integrity
-    /// constraints (23), WITH CHECK OPTION (44) and what triggers raise (P0). PostgreSQL documentation, appendix A.
-    ///
-    /// A partition that is missing comes as a check violation of no constraint: it can be made, so the data can wait.
-    var isAboutContent: Bool {
-        guard kind == .server, let sqlState else { return false }
-        if sqlState == .checkViolation, constraint == nil { return false }
-        return ["22", "23", "44", "P0"].contains(sqlState.classCode)
     }
 }

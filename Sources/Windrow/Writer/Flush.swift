@@ -128,9 +128,12 @@ struct Flush {
                 outcome.inserted += outcome.copied
             }
             try merge(definite: plan.definite, tentative: plan.tentative, into: &outcome, connection)
+            FaultPoint.flushInTransaction.pass()
             try advance(to: position, connection)
             beforeCommit(outcome)
+            FaultPoint.flushBeforeCommit.pass()
         }
+        FaultPoint.flushAfterCommit.pass()
         return outcome
     }
 

@@ -11,7 +11,6 @@ import Synchronization
 
 /// Writes the series of one lane.
 actor Lane {
-
     private struct Mailbox: Sendable {
         var work: [LaneWork] = []
         /// Somebody waits for what is pending to be flushed.
@@ -65,6 +64,9 @@ actor Lane {
     private var refused: [RefusedItem] = []
     /// The outcome of a flush of which it is not known whether it was committed.
     private var inDoubt: FlushOutcome?
+
+    /// Between two tries when only somebody who changes the database can help.
+    private static let hopelessPause = Duration.seconds(10)
 
     init(
         number: Int, domain: String, settings: Settings, journal: Journal, progress: Progress, budget: MemoryBudget,
@@ -181,7 +183,8 @@ actor Lane {
             } catch {
                 recover(from: error)
                 reporter.failed(error, doing: "flush")
-                if !pause(backoff.next()) { return false }
+                let isHopeless = (error as? PostgresError)?.verdict == .stop
+                if !pause(isHopeless ? Self.hopelessPause : backoff.next()) { return false }
             }
         }
     }
@@ -207,23 +210,20 @@ actor Lane {
         do throws(PostgresError) {
             return try flush.run(windows, newest: newest, through: position, on: connection) { inDoubt = $0 }
         } catch {
-            guard error.isAboutContent else { throw error }
+            guard error.verdict == .reject else { throw error }
         }
         return try flush.runIsolating(windows, through: position, on: connection) { outcome, refused in
-            try keep(refused, at: position, connection)
+            try keep(refused, connection)
             inDoubt = outcome
         }
     }
 
     /// Dead-letters what PostgreSQL refuses, before the rest is committed.
-    private func keep(_ refused: [RefusedItem], at position: JournalPosition, _ connection: Connection) throws {
+    private func keep(_ refused: [RefusedItem], _ connection: Connection) throws {
         self.refused = refused
         if refused.isEmpty { return }
         let names = try Catalog.names(of: Set(refused.map(\.series)), settings.database.schema, connection)
-        let letters = refused.map { item -> (letter: DeadLetter, origin: String?) in
-            let origin = "\(position.number)/lane \(number)/\(item.series.number)/\(item.content)"
-            return (DeadLetter(item, name: names[item.series]), origin)
-        }
+        let letters = refused.map { (letter: DeadLetter($0, name: names[$0.series]), origin: Optional($0.origin)) }
         try journal.append(deadLetters: letters)
         log.error(
             "PostgreSQL refuses points for their content; they are kept as dead letters",

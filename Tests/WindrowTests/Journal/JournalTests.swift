@@ -109,39 +109,6 @@ private func letter(_ payload: String, reason: Rejection.Reason = .malformedJSON
         try journal.close()
     }
 
-    @Test(
-        "a damaged file is set aside, not wiped, and a new journal with another UUID begins",
-        arguments: [
-            "not a database at all, but long enough to have a header that is none of ours; "
-                + String(repeating: "x", count: 100), nil,
-        ])
-    func damaged(garbage: String?) throws {
-        let folder = try TemporaryFolder()
-        let file = folder.path + "/journal.sqlite"
-        let uuid: NodeUUID
-        do {
-            let journal = try open(folder)
-            uuid = journal.uuid
-            for _ in 0..<50 { _ = try journal.append([batch(500)]) }
-            try journal.close()
-        }
-        if let garbage {
-            try Data(garbage.utf8).write(to: URL(fileURLWithPath: file))
-        } else {
-            // Cut in the middle.
-            #expect(truncate(file, 100_000) == 0)
-        }
-        let damaged = try Data(contentsOf: URL(fileURLWithPath: file))
-        let journal = try open(folder)
-        #expect(journal.uuid != uuid)
-        _ = try journal.append([batch()])
-        let aside = try FileManager.default.contentsOfDirectory(atPath: folder.path)
-            .filter { $0.contains("damaged") && !$0.hasSuffix("-wal") && !$0.hasSuffix("-shm") }
-        #expect(aside.count == 1)
-        let kept = try #require(aside.first)
-        #expect(try Data(contentsOf: URL(fileURLWithPath: folder.path + "/" + kept)) == damaged)
-    }
-
     @Test("a batch that fails its checksum becomes a dead letter and does not block those behind it")
     func damagedBatch() throws {
         let folder = try TemporaryFolder()
@@ -158,7 +125,7 @@ private func letter(_ payload: String, reason: Rejection.Reason = .malformedJSON
             let read = try journal.read(after: .start, byteLimit: .max)
             #expect(read.map(\.batch) == [batch(at: 1), RecordBatch(), batch(at: 3)])
         }
-        let letters = try journal.deadLetters(limit: 10)
+        let letters = try journal.deadLetters(limit: 10).map(\.letter)
         #expect(letters.map(\.reason) == [.journalDamaged], "read twice, kept once")
     }
 
@@ -186,9 +153,9 @@ private func letter(_ payload: String, reason: Rejection.Reason = .malformedJSON
         let folder = try TemporaryFolder()
         let journal = try open(folder, maxDeadLetterBytes: 20_000)
         _ = try journal.append([batch()], deadLetters: [letter("first")])
-        #expect(try journal.deadLetters(limit: 10).map(\.payload) == [Array("first".utf8)])
+        #expect(try journal.deadLetters(limit: 10).map(\.letter.payload) == [Array("first".utf8)])
         for _ in 0..<30 { _ = try journal.append([], deadLetters: [letter(String(repeating: "x", count: 1000))]) }
-        let kept = try journal.deadLetters(limit: 100)
+        let kept = try journal.deadLetters(limit: 100).map(\.letter)
         #expect(kept.reduce(0) { $0 + $1.byteCount } <= 20_000)
         #expect(journal.deadLettersDropped == 31 - kept.count)
         #expect(kept.allSatisfy { $0.payload.count == 1000 })
@@ -199,7 +166,7 @@ private func letter(_ payload: String, reason: Rejection.Reason = .malformedJSON
         let folder = try TemporaryFolder()
         let journal = try open(folder, maxDeadLetterBytes: 8 << 20)
         _ = try journal.append([], deadLetters: [letter(String(repeating: "x", count: 3 << 20))])
-        let kept = try #require(try journal.deadLetters(limit: 1).first)
+        let kept = try #require(try journal.deadLetters(limit: 1).first?.letter)
         #expect(kept.payload.count == 1 << 20)
         #expect(kept.payloadSize == 3 << 20)
     }

@@ -29,6 +29,14 @@ enum DurationText {
     }
 }
 
+extension Duration {
+    /// As the configuration writes it: `500ms`, `7d`.
+    public init?(withUnit text: String) {
+        guard case .value(let duration) = DurationText.parse(text) else { return nil }
+        self = duration
+    }
+}
+
 /// Sizes: a whole number and one of `B KiB MiB GiB TiB`, or of the decimal `KB MB GB TB`.
 enum SizeText {
     static let example = "a size such as 512KiB, 64MiB or 4GiB"

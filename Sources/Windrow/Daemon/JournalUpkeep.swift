@@ -1,0 +1,69 @@
+import Glibc
+import Logging
+import Synchronization
+
+/// What a domain's journal needs besides appending and trimming: once a second it looks how fast the journal grows, what operators
+/// have changed in it from outside, and whether they want dead letters accepted again.
+actor JournalUpkeep {
+    nonisolated private let executor: ThreadExecutor
+    nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
+
+    private let journal: Journal
+    private let retry: DeadLetterRetry
+    private let log: Logger
+    private let stopping = Monitor(false)
+    private let published = Mutex<Duration?>(nil)
+    private var forecast = JournalForecast()
+
+    private static let interval = Duration.seconds(1)
+
+    init(domain: String, journal: Journal, retry: DeadLetterRetry, log: Logger) {
+        executor = ThreadExecutor(name: "upkeep \(domain)")
+        self.journal = journal
+        self.retry = retry
+        self.log = log
+    }
+
+    /// nil while the journal does not grow.
+    nonisolated var timeUntilFull: Duration? { published.withLock { $0 } }
+
+    /// Works until `stop()`.
+    func run() {
+        var reported = ""
+        while stopping.wait(timeout: Self.interval, until: { $0 ? true : nil }) == nil {
+            foresee()
+            do {
+                try journal.noticeOthers()
+                try retry.run { stopping.withLock { $0 } }
+                reported = ""
+            } catch {
+                if "\(error)" != reported {
+                    log.error("cannot look after the journal", metadata: ["error": "\(error)"])
+                }
+                reported = "\(error)"
+            }
+        }
+    }
+
+    nonisolated func stop() {
+        stopping.withLock { $0 = true }
+    }
+
+    private func foresee() {
+        let tells = forecast.sample(bytes: journal.usedBytes, room: journal.room, at: .now)
+        published.withLock { $0 = forecast.timeUntilFull }
+        guard tells, let left = forecast.timeUntilFull else { return }
+        log.warning(
+            "the journal is filling up; when it is full, intake pauses",
+            metadata: ["full in": "\(Self.text(left))", "used": "\(journal.usedBytes)"])
+    }
+
+    private static func text(_ duration: Duration) -> String {
+        let seconds = duration.components.seconds
+        return switch seconds {
+        case ..<120: "\(seconds) s"
+        case ..<7200: "\(seconds / 60) min"
+        default: "\(seconds / 3600) h"
+        }
+    }
+}

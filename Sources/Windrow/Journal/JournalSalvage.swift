@@ -1,0 +1,174 @@
+import Foundation
+import GRDB
+
+// Copies what can be read of a damaged journal into a new one, before anything new is accepted, so that the order of acceptance
+// stays what it was. The journal keeps its UUID where that can be read: what the lanes have committed is known by its positions
+// and is not written again.
+//
+// Positions that cannot be read are named in a dead letter. A batch that SQLite can read and that is damaged all the same fails its
+// checksum when it is its turn.
+
+/// Saves what a damaged journal holds.
+struct JournalSalvage {
+    struct Report: Equatable {
+        var batches = 0
+        /// Positions that were given to batches and cannot be read. Those that PostgreSQL has already are counted too.
+        var unreadable = 0
+        var deadLetters = 0
+    }
+
+    private let target: Database
+    private let name: String
+
+    /// A damaged page hides at most some ten thousand rows. Past so many lookups in vain, there is nothing more.
+    private static let patience = 1_000_000
+    /// Added to the last position that was found when nobody knows which one was the last: none may be used twice.
+    private static let positionGap: Int64 = 1_000_000
+
+    /// - Parameters:
+    ///   - target: a new journal.
+    ///   - name: what the damaged file will be called.
+    init(into target: Database, named name: String) {
+        self.target = target
+        self.name = name
+    }
+
+    func run(from path: String) throws -> Report {
+        var configuration = GRDB.Configuration()
+        configuration.busyMode = .timeout(5)
+        // Without this, SQLite reads nothing of a file that is shorter than it says.
+        configuration.prepareDatabase { try $0.execute(sql: "PRAGMA writable_schema = ON") }
+        // Not to be had when the file is no database at all, or its first page is gone.
+        guard let source = try? DatabaseQueue(path: path, configuration: configuration) else { return Report() }
+        let report = try source.writeWithoutTransaction { source in
+            var report = Report()
+            try target.inTransaction {
+                if let uuid = readable({ try String.fetchOne(source, sql: "SELECT uuid FROM journal") }) {
+                    try target.execute(sql: "UPDATE journal SET uuid = ?", arguments: [uuid])
+                }
+                try saveBatches(source, &report)
+                try saveDeadLetters(source, &report)
+                for row in readable({ try Row.fetchAll(source, sql: "SELECT session, filter FROM subscription") }) ?? []
+                {
+                    try target.execute(
+                        sql: "INSERT OR IGNORE INTO subscription (session, filter) VALUES (?, ?)",
+                        arguments: StatementArguments(row.databaseValues))
+                }
+                return .commit
+            }
+            return report
+        }
+        try? source.close()
+        return report
+    }
+
+    private func saveBatches(_ source: Database, _ report: inout Report) throws {
+        let last = lastKey(of: "batch", source)
+        let (found, damaged) = rows(of: "batch", key: "position", upTo: last, source)
+        var unreadable = damaged
+        for position in found.reversed() {
+            let row = readable {
+                try Row.fetchOne(
+                    source,
+                    sql: "SELECT position, points, body FROM batch WHERE position = ? AND typeof(body) = 'blob'",
+                    arguments: [position])
+            }
+            guard let row else {
+                unreadable.append(position)
+                continue
+            }
+            try target.execute(
+                sql: "INSERT OR IGNORE INTO batch (position, points, body) VALUES (?, ?, ?)",
+                arguments: StatementArguments(row.databaseValues))
+            report.batches += 1
+        }
+        report.unreadable = unreadable.count
+        try setSequence(last ?? (found.first ?? 0) + Self.positionGap, of: "batch")
+        if let end = unreadable.max() {
+            let rejection = Rejection(
+                .journalDamaged,
+                "at least \(unreadable.count) batches, the last of them at position \(end), cannot be read from \(name); "
+                    + "those that were not in PostgreSQL yet are lost unless that file can be repaired")
+            let letter = DeadLetter(
+                receivedAt: .now, topic: "journal positions up to \(end)",
+                payload: UnsafeRawBufferPointer(start: nil, count: 0), rejection: rejection)
+            try insert(letter, origin: "\(name)")
+        }
+    }
+
+    private func saveDeadLetters(_ source: Database, _ report: inout Report) throws {
+        let version = readable { try Int.fetchOne(source, sql: "PRAGMA user_version") } ?? 0
+        let columns =
+            "received_at, topic, reason, detail, payload, payload_size, bytes, origin"
+            + (version >= 2 ? ", overwrite, retry" : "")
+        let marks = columns.split(separator: ",").map { _ in "?" }.joined(separator: ",")
+        for id in rows(of: "dead_letter", key: "id", upTo: lastKey(of: "dead_letter", source), source).found.reversed()
+        {
+            let row = readable {
+                try Row.fetchOne(source, sql: "SELECT \(columns) FROM dead_letter WHERE id = ?", arguments: [id])
+            }
+            guard let row else { continue }
+            try target.execute(
+                sql: "INSERT OR IGNORE INTO dead_letter (\(columns)) VALUES (\(marks))",
+                arguments: StatementArguments(row.databaseValues))
+            report.deadLetters += 1
+        }
+    }
+
+    private func insert(_ letter: DeadLetter, origin: String) throws {
+        try target.execute(
+            sql: """
+                INSERT INTO dead_letter (received_at, topic, reason, detail, payload, payload_size, bytes, origin)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+                """,
+            arguments: [
+                letter.receivedAt.microseconds, letter.topic, letter.reason.rawValue, letter.detail,
+                Data(letter.payload), letter.payloadSize, letter.byteCount, origin,
+            ])
+    }
+
+    /// The keys that a table has, from the last one down: at that end are the newest.
+    /// - Returns: besides, keys that cannot be read; of those below all that were found only the last one.
+    private func rows(
+        of table: String, key: String, upTo last: Int64?, _ source: Database
+    ) -> (found: [Int64], damaged: [Int64]) {
+        var found: [Int64] = []
+        var damaged: [Int64] = []
+        var next = last ?? readable { try Int64.fetchOne(source, sql: "SELECT max(\(key)) FROM \(table)") } ?? 0
+        var inVain: [Int64] = []
+        while next > 0, inVain.count < Self.patience {
+            do {
+                let row = try Int64.fetchOne(
+                    source, sql: "SELECT \(key) FROM \(table) WHERE \(key) <= ? ORDER BY \(key) DESC LIMIT 1",
+                    arguments: [next])
+                // A key that is out of its place is part of the damage.
+                guard let row, row <= next, row > 0 else { break }
+                damaged += inVain
+                inVain = []
+                found.append(row)
+                next = row - 1
+            } catch {
+                inVain.append(next)
+                next -= 1
+            }
+        }
+        // Below the last row that was found, nobody knows how many there were: those before them were trimmed long ago.
+        return (found, damaged + inVain.prefix(1))
+    }
+
+    private func lastKey(of table: String, _ source: Database) -> Int64? {
+        readable {
+            try Int64.fetchOne(source, sql: "SELECT seq FROM sqlite_sequence WHERE name = ?", arguments: [table])
+        }
+    }
+
+    private func setSequence(_ last: Int64, of table: String) throws {
+        try target.execute(sql: "DELETE FROM sqlite_sequence WHERE name = ?", arguments: [table])
+        try target.execute(sql: "INSERT INTO sqlite_sequence (name, seq) VALUES (?, ?)", arguments: [table, last])
+    }
+
+    /// nil for what is not there or cannot be read: either is part of the damage.
+    private func readable<R>(_ body: () throws -> R?) -> R? {
+        do { return try body() } catch { return nil }
+    }
+}

@@ -1,0 +1,27 @@
+import LibPQ
+
+extension PostgresError {
+    /// What a failure means for the data that were to be written.
+    enum Verdict: Sendable {
+        /// It passes by itself: try again, soon.
+        case retry
+        /// The server refuses the data themselves, and sending them again cannot help: leave out what is at fault.
+        case reject
+        /// The database is not as it must be, and only somebody who changes it can help: the data wait.
+        case stop
+    }
+
+    /// By SQLSTATE alone (PostgreSQL documentation, appendix A), never by the message's text.
+    var verdict: Verdict {
+        guard kind == .server, let sqlState else { return kind == .usage ? .stop : .retry }
+        switch sqlState.classCode {
+        // A partition that is missing comes as a check violation of no constraint: it can be made, so the data can wait.
+        case "23" where sqlState == .checkViolation && constraint == nil: return .stop
+        // Data exceptions, integrity constraints, WITH CHECK OPTION, and what triggers raise.
+        case "22", "23", "44", "P0": return .reject
+        // Unsupported feature, authorization, catalog, schema, syntax and access rules: also what a table of another shape gives.
+        case "0A", "28", "3D", "3F", "42": return .stop
+        default: return .retry
+        }
+    }
+}

@@ -1,0 +1,83 @@
+import ArgumentParser
+import Foundation
+import Windrow
+
+/// Which dead letters a command means.
+struct DeadLetterSelection: ParsableArguments {
+    @Option(help: "Only this domain's.")
+    var domain: String?
+
+    @Option(help: "Only those with this reason, such as bad_value; may be given more than once.")
+    var reason: [Rejection.Reason] = []
+
+    @Option(help: "Only those on topics that an MQTT filter matches, such as nodes/7/# or nodes/+/temperature.")
+    var topic: String?
+
+    @Option(help: "Only those received at least this long ago, such as 7d.", transform: duration)
+    var olderThan: Duration?
+
+    @Option(help: "Only those received less than this long ago, such as 1h.", transform: duration)
+    var newerThan: Duration?
+
+    @Argument(help: "Only these.")
+    var ids: [Int64] = []
+
+    init() {}
+
+    init(domain: String?, ids: [Int64]) {
+        self.domain = domain
+        self.ids = ids
+        (reason, topic, olderThan, newerThan) = ([], nil, nil, nil)
+    }
+
+    func filter() throws -> DeadLetterFilter {
+        var filter = DeadLetterFilter()
+        filter.ids = ids
+        filter.reasons = reason
+        filter.topic = topic
+        filter.before = olderThan.map { Timestamp(before: .now, by: $0) }
+        filter.after = newerThan.map { Timestamp(before: .now, by: $0) }
+        return filter
+    }
+
+    /// For commands that change something: to mean all of them has to be said.
+    func validate(all: Bool) throws {
+        guard try filter().isEmpty == all else {
+            throw ValidationError(
+                all
+                    ? "--all goes with no other selection"
+                    : "say which ones: by ID, by a filter such as --reason, or --all")
+        }
+    }
+
+    /// The domains that are meant and have a journal.
+    func open(_ options: ConfigurationOptions) throws -> [(name: String, letters: DeadLetters)] {
+        let configuration = try options.load()
+        let names = configuration.domains.map(\.name)
+        if let domain, !names.contains(domain) {
+            printError("there is no domain \(domain) in \(options.config); it has \(names.joined(separator: " "))")
+            throw ExitCode(EX_USAGE)
+        }
+        if domain == nil, names.count > 1, !ids.isEmpty {
+            printError("each domain counts its own IDs: name one with --domain, of \(names.joined(separator: " "))")
+            throw ExitCode(EX_USAGE)
+        }
+        return try names.filter { domain == nil || $0 == domain }.compactMap { name in
+            do {
+                return try DeadLetters(of: name, configuration.journal).map { (name, $0) }
+            } catch {
+                printError("\(name): \(error)")
+                throw ExitCode.configuration
+            }
+        }
+    }
+
+    private static func duration(_ text: String) throws -> Duration {
+        guard let duration = Duration(withUnit: text) else {
+            throw ValidationError("expected a duration such as 30m, 2h or 7d, found \(text)")
+        }
+        return duration
+    }
+}
+
+extension Rejection.Reason: ExpressibleByArgument {}

@@ -1,0 +1,183 @@
+import Foundation
+import GRDB
+import Logging
+import Testing
+import WindrowTestSupport
+
+@testable import Windrow
+
+@Suite struct JournalDamageTests {
+    private static func open(_ folder: TemporaryFolder) throws -> Journal {
+        try Journal(
+            folder: folder.path, maxSize: 64 << 20, maxDeadLetterBytes: 1 << 20,
+            log: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+    }
+
+    private static func batch(_ number: Int, points: Int) -> RecordBatch {
+        var batch = RecordBatch()
+        batch.beginRecord()
+        batch.append(
+            .update, to: SeriesName(node: .id(NodeID(1)!), tag: Tag(unchecked: "t")),
+            points: (0..<points).map { Point(timestamp: Timestamp(microseconds: Int64($0)), value: Double(number)) })
+        return batch
+    }
+
+    /// A closed journal of many batches, of which some were trimmed, and dead letters.
+    private static func fill(_ folder: TemporaryFolder, batches: Int = 300) throws -> (
+        uuid: NodeUUID, [Int64: RecordBatch]
+    ) {
+        let journal = try open(folder)
+        var kept: [Int64: RecordBatch] = [:]
+        for number in 1...batches {
+            // Some in a cell of a page, some over several pages.
+            let batch = batch(number, points: number % 10 == 0 ? 1000 : number % 7 + 1)
+            let position = try journal.append([batch])[0]
+            kept[position.number] = batch
+        }
+        try journal.trim(through: JournalPosition(20))
+        for number in 0..<50 {
+            _ = try journal.append(
+                [],
+                deadLetters: [
+                    Array("letter \(number)".utf8).withUnsafeBytes {
+                        DeadLetter(receivedAt: .now, topic: "t", payload: $0, rejection: Rejection(.badValue, "no"))
+                    }
+                ])
+        }
+        try journal.close()
+        return (journal.uuid, kept.filter { $0.key > 20 })
+    }
+
+    @Test("a file that is no database at all is set aside as it is, and a new journal with another UUID begins")
+    func garbage() throws {
+        let folder = try TemporaryFolder()
+        let file = URL(fileURLWithPath: folder.path + "/journal.sqlite")
+        let (uuid, _) = try Self.fill(folder)
+        let garbage = Data(
+            "not a database at all, but long enough to have a header of its own; ".utf8
+                + [UInt8](repeating: 0x78, count: 100))
+        try garbage.write(to: file)
+        let journal = try Self.open(folder)
+        #expect(journal.uuid != uuid)
+        _ = try journal.append([Self.batch(1, points: 1)])
+        let aside = try FileManager.default.contentsOfDirectory(atPath: folder.path)
+            .filter { $0.contains("damaged") && !$0.hasSuffix("-wal") && !$0.hasSuffix("-shm") }
+        #expect(aside.count == 1)
+        let kept = try #require(aside.first)
+        #expect(try Data(contentsOf: URL(fileURLWithPath: folder.path + "/" + kept)) == garbage)
+    }
+
+    @Test(
+        "of a page that is gone, only its own batches are missing; the rest goes on at its positions under the same UUID"
+    )
+    func page() throws {
+        let folder = try TemporaryFolder()
+        let path = folder.path + "/journal.sqlite"
+        let (uuid, kept) = try Self.fill(folder)
+        let queue = try DatabaseQueue(path: path)
+        // A leaf of the table in its middle.
+        let page = try queue.read { db in
+            try Int.fetchOne(
+                db,
+                sql:
+                    "SELECT pageno FROM dbstat WHERE name = 'batch' AND pagetype = 'leaf' ORDER BY path LIMIT 1 OFFSET 5"
+            )
+        }
+        try queue.close()
+        let number = try #require(page)
+        let file = try FileHandle(forUpdating: URL(fileURLWithPath: path))
+        try file.seek(toOffset: UInt64(number - 1) * 4096)
+        try file.write(contentsOf: Data(count: 4096))
+        try file.close()
+
+        for isAgain in [false, true] {
+            let journal = try Self.open(folder)
+            #expect(journal.uuid == uuid)
+            #expect(journal.lastPositionAtOpen.number == 300)
+            let read = try journal.read(after: .start, byteLimit: .max)
+            let missing = Set(kept.keys).subtracting(read.map(\.position.number))
+            #expect(!missing.isEmpty && missing.count < 60)
+            for stored in read { #expect(stored.batch == kept[stored.position.number]) }
+            // Told once, and the second time the file is sound.
+            let letters = try journal.deadLetters(limit: 100).map(\.letter)
+            #expect(letters.count == 51)
+            #expect(
+                letters.contains {
+                    $0.reason == .journalDamaged && $0.detail.hasPrefix("at least \(missing.count) batches")
+                })
+            if isAgain { #expect(try journal.append([Self.batch(1, points: 1)]).map(\.number) == [301]) }
+            try journal.close()
+        }
+    }
+
+    @Test("a crash in the middle of saving leaves the old journal, or the new one whole")
+    func crash() throws {
+        let folder = try TemporaryFolder()
+        let path = folder.path + "/journal.sqlite"
+        let (uuid, kept) = try Self.fill(folder)
+        // Before the damaged file was renamed: it counts, and what is beside it does not.
+        try Data("half".utf8).write(to: URL(fileURLWithPath: path + ".new"))
+        do {
+            let journal = try Self.open(folder)
+            #expect(journal.uuid == uuid)
+            try journal.close()
+        }
+        #expect(!FileManager.default.fileExists(atPath: path + ".new"))
+        // After it.
+        #expect(rename(path, path + ".new") == 0)
+        let journal = try Self.open(folder)
+        #expect(journal.uuid == uuid)
+        #expect(try journal.read(after: .start, byteLimit: .max).count == kept.count)
+        try journal.close()
+    }
+
+    @Test(
+        "whatever bytes are damaged, the journal opens, and what it gives is what was put in or is told to be damaged")
+    func random() throws {
+        var generator = SystemRandomNumberGenerator()
+        let seed = UInt64.random(in: 0...UInt64.max, using: &generator)
+        print("journal damage seed \(seed)")
+        var random = SeededGenerator(seed: seed)
+        let original = try TemporaryFolder()
+        let (_, kept) = try Self.fill(original)
+        let bytes = try Data(contentsOf: URL(fileURLWithPath: original.path + "/journal.sqlite"))
+        var saved = 0
+        let rounds = 30
+        for round in 0..<rounds {
+            let folder = try TemporaryFolder()
+            var damaged = bytes
+            switch round % 3 {
+            case 0:
+                for _ in 0..<Int.random(in: 1...20, using: &random) {
+                    damaged[Int.random(in: 100..<damaged.count, using: &random)] ^= UInt8.random(
+                        in: 1...255, using: &random)
+                }
+            case 1:
+                let start = Int.random(in: 1..<damaged.count / 4096, using: &random) * 4096
+                damaged.replaceSubrange(start..<start + 4096, with: Data(count: 4096))
+            default: damaged.removeLast(Int.random(in: 1..<damaged.count, using: &random))
+            }
+            try damaged.write(to: URL(fileURLWithPath: folder.path + "/journal.sqlite"))
+            let journal = try Self.open(folder)
+            let read = try journal.read(after: .start, byteLimit: .max)
+            for stored in read where !stored.batch.isEmpty {
+                #expect(
+                    stored.batch == kept[stored.position.number], "round \(round), position \(stored.position.number)")
+            }
+            let whole = read.count { !$0.batch.isEmpty }
+            saved += whole
+            if whole < kept.count {
+                // What is missing is never missing silently.
+                let isTold = try journal.deadLetters(limit: 1000).contains { $0.letter.reason == .journalDamaged }
+                let isSetAside = try FileManager.default.contentsOfDirectory(atPath: folder.path)
+                    .contains { $0.contains("damaged") }
+                #expect(isTold || isSetAside, "round \(round)")
+            }
+            let next = try journal.append([Self.batch(1, points: 1)])
+            #expect(next[0] > (read.last?.position ?? .start))
+            try journal.close()
+        }
+        // Flipped bytes and lost pages cost little; a cut file loses what is cut.
+        #expect(Double(saved) > Double(rounds * kept.count) * 0.5)
+    }
+}

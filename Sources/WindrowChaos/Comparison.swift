@@ -25,6 +25,12 @@ struct Comparison {
     /// Some of what is not as it should be, for people.
     private(set) var examples: [String] = []
     private let exampleLimit = 10
+    /// The injection of which no examples are wanted: its losses are accounted for otherwise.
+    private let excused: Int?
+
+    init(excused: Int?) {
+        self.excused = excused
+    }
 
     /// Compares one series.
     /// - Parameter stored: ascending by time.
@@ -61,6 +67,7 @@ struct Comparison {
         _ name: SeriesName, _ point: Point, _ injection: Int, _ what: WritableKeyPath<Tally, Int>, _ complaint: String
     ) {
         tallies[injection, default: Tally()][keyPath: what] += 1
+        if injection == excused, injection != 0 { return }
         example("\(name) \(Timestamp.text(point.microseconds)) \(point.value) \(complaint) (injection \(injection))")
     }
 

@@ -3,20 +3,30 @@ struct DeadLetterCheck {
     /// Reasons, with how many letters have each.
     private(set) var reasons: [String: Int] = [:]
     private(set) var complaints: [String] = []
+    /// A letter says that the journal lost something.
+    private(set) var isDamageTold = false
 
-    /// - Parameter poison: times of the points that PostgreSQL had to refuse. A point that was sent again may have been refused again.
-    init(_ letters: [JournalReader.DeadLetter], poison: Set<Int64>) {
+    /// - Parameters:
+    ///   - poison: times of the points that PostgreSQL had to refuse, with the injection under which each was sent. A point that was
+    ///     sent again may have been refused again.
+    ///   - excused: an injection under which the journal was damaged: what it held may be lost if a letter says so.
+    init(_ letters: [JournalReader.DeadLetter], poison: [Int64: Int], excused: Int?) {
         var missing: [String: Int64] = [:]
-        for time in poison { missing[Timestamp.text(time)] = time }
-        let known = missing
+        for (time, injection) in poison where injection != excused { missing[Timestamp.text(time)] = time }
+        let times = Set(poison.keys.map(Timestamp.text))
         for letter in letters {
             reasons[letter.reason, default: 0] += 1
             let points = letter.points
             let isProvoked =
                 letter.reason == "refused_by_database" && !points.isEmpty
-                && points.allSatisfy { $0.value == Edit.poisonValue && known[Self.normal($0.time)] != nil }
+                && points.allSatisfy { $0.value == Edit.poisonValue && times.contains(Self.normal($0.time)) }
             if isProvoked {
                 for point in points { missing[Self.normal(point.time)] = nil }
+            } else if letter.reason == "journal_damaged", excused != nil {
+                isDamageTold = true
+            } else if letter.reason == "refused_by_database", excused != nil {
+                // A copy out of a damaged journal, perhaps damaged itself.
+                continue
             } else if complaints.count < 10 {
                 complaints.append(
                     "dead letter \(letter.reason) on \(letter.topic): \(letter.detail.prefix(200)) \(String(decoding: letter.payload.prefix(200), as: UTF8.self))"

@@ -3,7 +3,8 @@ import WindrowTestSupport
 
 /// Reads all that PostgreSQL has, and compares it with the models.
 struct Examination {
-    private(set) var comparison = Comparison()
+    private(set) var comparison: Comparison
+    private let excused: Int?
     /// What is wrong beyond single points.
     private(set) var complaints: [String] = []
     private let connection: Connection
@@ -11,7 +12,10 @@ struct Examination {
     private var series: [SeriesName: [Int32]] = [:]
     private var seen: Set<Int32> = []
 
-    init(_ connection: Connection) throws {
+    /// - Parameter excused: an injection under which losses are accounted for otherwise.
+    init(_ connection: Connection, excused: Int?) throws {
+        comparison = Comparison(excused: excused)
+        self.excused = excused
         self.connection = connection
         let rows = try connection.execute(
             "SELECT s.id, n.id, n.uuid, s.tag FROM windrow.series s JOIN windrow.node n ON n.id = s.node_id")
@@ -30,7 +34,7 @@ struct Examination {
     mutating func examine(_ model: StreamModel, starts: Int) throws {
         for (place, name) in model.series.enumerated() {
             let stored = try take(name)
-            let (table, complaint) = model.expected(place, stored: stored, starts: starts)
+            let (table, complaint) = model.expected(place, stored: stored, starts: starts, excused: excused)
             comparison.compare(name, table, stored: stored)
             if let complaint { complaints.append(complaint) }
         }

@@ -2,8 +2,6 @@
 struct InjectionPlan {
     /// One injection. Its details come from a generator of its own.
     struct Injection {
-        /// From 1 on.
-        var number: Int
         var kind: FaultKind
         /// Before it.
         var calm: Duration
@@ -26,11 +24,20 @@ struct InjectionPlan {
         generator = Generator(seed: seed, stream: 1000)
     }
 
-    mutating func next() -> Injection {
+    /// nil when no faults were chosen.
+    mutating func next() -> Injection? {
+        guard !kinds.isEmpty else { return nil }
         if round.isEmpty { round = kinds.shuffled(using: &generator) }
+        return injection(round.removeFirst())
+    }
+
+    /// One after all others.
+    mutating func last(_ kind: FaultKind) -> Injection { injection(kind) }
+
+    private mutating func injection(_ kind: FaultKind) -> Injection {
         number += 1
         return Injection(
-            number: number, kind: round.removeFirst(), calm: generator.seconds(timing.calm),
-            generator: Generator(seed: seed, stream: 10_000 + number), round: (number - 1) / kinds.count)
+            kind: kind, calm: generator.seconds(timing.calm),
+            generator: Generator(seed: seed, stream: 10_000 + number), round: (number - 1) / max(1, kinds.count))
     }
 }

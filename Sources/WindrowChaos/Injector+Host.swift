@@ -24,53 +24,6 @@ extension Injector {
         return "full for \(Self.text(length))" + (isCut ? ", PostgreSQL cut off" : "")
     }
 
-    func damage(_ generator: inout Generator) throws -> String {
-        try stage.quiesce()
-        defer { stage.resume() }
-        try stage.subject.stop()
-        // What it has to tell is about to be set aside.
-        try stage.keepDeadLetters()
-        let before = try fingerprint()
-        let damage = try Damage(of: stage.subject.journalFile, &generator)
-        try damage.inflict(on: stage.subject.journalFile)
-        do {
-            try stage.subject.start()
-            try stage.waitUntil("the daemon is ready on a damaged journal", timeout: Stage.patience) {
-                try stage.subject.process.get("/readyz").status == 200
-            }
-        } catch let error as FixtureError {
-            stage.course.fail("\(damage): \(error); its log:\n\(stage.subject.logEnd)")
-            // As its operator would have to.
-            try stage.subject.kill()
-            for end in ["", "-wal", "-shm"] {
-                try? FileManager.default.removeItem(atPath: stage.subject.journalFile + end)
-            }
-            try stage.subject.start()
-        }
-        if try fingerprint() != before { stage.course.fail("a damaged journal changed what PostgreSQL has: \(damage)") }
-        return "\(damage), \(try setAside() ? "set aside" : "not noticed")"
-    }
-
-    func damagePending(_ generator: inout Generator) throws -> String {
-        throw FixtureError("not yet")
-    }
-
-    /// Whether the daemon has set a journal aside since this was last asked.
-    private func setAside() throws -> Bool {
-        let damaged = try FileManager.default.contentsOfDirectory(atPath: stage.subject.folder)
-            .filter { $0.contains(".damaged-") }
-        // The disk is small.
-        for name in damaged { try FileManager.default.removeItem(atPath: stage.subject.folder + "/" + name) }
-        return !damaged.isEmpty
-    }
-
-    /// Of all that PostgreSQL has.
-    private func fingerprint() throws -> [Int64] {
-        let rows = try stage.cluster.connection().execute(
-            "SELECT count(*), coalesce(sum(hashtextextended(p::text, 0) >> 20), 0)::bigint FROM windrow.point p")
-        return [try rows.int64(0, 0), try rows.int64(0, 1)]
-    }
-
     /// Where Debian's package `faketime` has its library for programs with threads.
     static let fakeTime = "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1"
 

@@ -4,6 +4,7 @@ import GRDB
 /// Looks into the daemon's journal, as an operator would with sqlite3.
 struct JournalReader {
     struct DeadLetter {
+        var id: Int64
         var topic: String
         var reason: String
         var detail: String
@@ -31,11 +32,19 @@ struct JournalReader {
     }
 
     /// Oldest first.
-    func deadLetters() throws -> [DeadLetter] {
+    /// - Parameter id: of the last one that is known already.
+    func deadLetters(after id: Int64) throws -> [DeadLetter] {
         try read { db in
-            try Row.fetchAll(db, sql: "SELECT topic, reason, detail, payload FROM dead_letter ORDER BY id")
-                .map { DeadLetter(topic: $0[0], reason: $0[1], detail: $0[2], payload: $0[3]) }
+            try Row.fetchAll(
+                db, sql: "SELECT id, topic, reason, detail, payload FROM dead_letter WHERE id > ? ORDER BY id",
+                arguments: [id]
+            ).map { DeadLetter(id: $0[0], topic: $0[1], reason: $0[2], detail: $0[3], payload: $0[4]) }
         }
+    }
+
+    /// Moves what the write-ahead log holds into the file. The daemon must not run.
+    func checkpoint() throws {
+        try DatabaseQueue(path: path).writeWithoutTransaction { _ = try $0.checkpoint(.truncate) }
     }
 
     private func read<R>(_ body: (Database) throws -> R) throws -> R {

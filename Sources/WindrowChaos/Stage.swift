@@ -16,8 +16,9 @@ final class Stage {
     /// What the tool itself posts.
     private(set) var model = Model()
     private var probes = 0
-    /// Those of journals that were set aside since.
     private(set) var deadLetters: [JournalReader.DeadLetter] = []
+    /// The last one that was read from the journal.
+    private var lastDeadLetter: Int64 = 0
     /// The file that a daemon with a clock of its own reads.
     var clock: TemporaryFolder?
 
@@ -94,16 +95,33 @@ final class Stage {
 
     /// Holds the clients back until nothing is under way and nothing waits in the journal.
     func quiesce() throws {
+        try pause()
+        try drain()
+    }
+
+    /// Holds the clients back until all that they sent is acknowledged.
+    func pause() throws {
         course.isPaused.store(true, ordering: .releasing)
         try waitUntil("the clients pause", timeout: Self.patience) {
             clients.allSatisfy { $0.counters.outstanding.load(ordering: .acquiring) == 0 }
         }
-        try drain()
     }
 
-    /// Takes the dead letters out of the journal's hands.
+    /// Reads the dead letters that are new, before something happens to them.
     func keepDeadLetters() throws {
-        deadLetters += try JournalReader(subject.journalFile).deadLetters()
+        let letters = try JournalReader(subject.journalFile).deadLetters(after: lastDeadLetter)
+        deadLetters += letters
+        lastDeadLetter = letters.last?.id ?? lastDeadLetter
+    }
+
+    /// Reads all of them once more: a journal that was made out of a damaged one numbers them anew.
+    func rereadDeadLetters() {
+        lastDeadLetter = 0
+    }
+
+    /// Passes over what a journal holds that was made out of a damaged one: copies of letters that are known, perhaps damaged too.
+    func skipDeadLetters() throws {
+        lastDeadLetter = try JournalReader(subject.journalFile).deadLetters(after: 0).last?.id ?? 0
     }
 
     func resume() {

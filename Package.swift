@@ -84,6 +84,7 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(name: "LibPQTests", dependencies: ["LibPQ", "WindrowTestSupport"], swiftSettings: strict),
         .testTarget(name: "ZlibTests", dependencies: ["WindrowTestSupport", "Zlib"], swiftSettings: strict),
+        .testTarget(name: "WindrowChaosTests", dependencies: ["WindrowChaos"], swiftSettings: strict),
         .testTarget(name: "MosquittoTests", dependencies: ["Mosquitto", "WindrowTestSupport"], swiftSettings: strict),
         .testTarget(
             name: "WindrowTests",

@@ -28,15 +28,15 @@ struct DeadLetterCheck {
                 // A copy out of a damaged journal, perhaps damaged itself.
                 continue
             } else if complaints.count < 10 {
+                let payload = String(decoding: letter.payload.prefix(200), as: UTF8.self)
                 complaints.append(
-                    "dead letter \(letter.reason) on \(letter.topic): \(letter.detail.prefix(200)) \(String(decoding: letter.payload.prefix(200), as: UTF8.self))"
-                )
+                    "dead letter \(letter.reason) on \(letter.topic): \(letter.detail.prefix(200)) \(payload)")
             }
         }
         if !missing.isEmpty {
             complaints.append(
-                "\(missing.count) of \(poison.count) points that PostgreSQL refuses are no dead letters, such as that of \(missing.keys.min() ?? "")"
-            )
+                "\(missing.count) of \(poison.count) points that PostgreSQL refuses are no dead letters, such as that of "
+                    + (missing.keys.min() ?? ""))
         }
     }
 

@@ -35,64 +35,36 @@ struct StreamModel {
     ///   - starts: of the daemon.
     ///   - excused: an injection under which messages may be lost.
     /// - Returns: also what is wrong beyond single points.
-    func expected(_ place: Int, stored: [Point], starts: Int, excused: Int? = nil) -> (table: Table, complaint: String?)
-    {
-        var table = Table()
+    func expected(
+        _ place: Int, stored: [Point], starts: Int, excused: Int? = nil
+    ) -> (table: Table, complaint: String?) {
         let found = Set(stored.filter { $0.value == StreamPlan.oldValue }.map(\.microseconds))
-        var next = 0
         let sent = messages[place]
-        var survivors: [Int: (there: Int, gone: Int)] = [:]
-        var kept: [(points: [Point], injection: Int32)] = []
+        var cells = tables[place].cells
+        // Gaps, by the message behind them.
+        var (whole, emptied): (Set<Int>, Set<Int>) = ([], [])
+        var next = 0
         for point in oldPoints {
             while next < sent.count, sent[next].last < point.microseconds { next += 1 }
-            if next == sent.count {
-                // After the end of the stream.
-                kept.append(([point], 0))
-            } else if point.microseconds >= sent[next].first || Int(sent[next].injection) == excused {
-                kept.append(([], sent[next].injection))
-                mark(point, deletedUnder: sent[next].injection, &table)
-            } else {
-                let isThere = found.contains(point.microseconds)
-                if isThere {
-                    survivors[next, default: (0, 0)].there += 1
-                } else {
-                    survivors[next, default: (0, 0)].gone += 1
-                }
-                let isAllowed = isThere && survivors.count { $0.value.there > 0 } <= starts - 1
-                if isAllowed {
-                    kept.append(([point], sent[next].injection))
-                } else {
-                    mark(point, deletedUnder: sent[next].injection, &table)
-                }
+            let message = next < sent.count ? sent[next] : nil
+            // Past the end of the stream nothing is touched.
+            var isStored = message == nil
+            if let message, point.microseconds < message.first, Int(message.injection) != excused {
+                if found.contains(point.microseconds) { whole.insert(next) } else { emptied.insert(next) }
+                isStored = whole.contains(next) && whole.count < starts
             }
+            cells.append(
+                Table.Cell(
+                    microseconds: point.microseconds, value: point.value, injection: message?.injection ?? 0,
+                    isStored: isStored))
         }
-        for (points, injection) in kept where !points.isEmpty {
-            table.apply(Edit(series: series[place], mode: .insert, points: points), injection: Int(injection))
+        var complaint: String?
+        if !whole.isDisjoint(with: emptied) {
+            complaint = "a gap of stream \(series[place]) was replaced in part"
+        } else if whole.count >= starts {
+            complaint =
+                "\(whole.count) gaps of stream \(series[place]) kept old points, after \(starts) starts of the daemon"
         }
-        for cell in tables[place].cells {
-            table.apply(
-                Edit(
-                    series: series[place], mode: .update,
-                    points: [Point(microseconds: cell.microseconds, value: cell.value)]),
-                injection: Int(cell.injection))
-        }
-        let gaps = survivors.filter { $0.value.there > 0 }
-        if gaps.contains(where: { $0.value.gone > 0 }) {
-            return (table, "a gap of stream \(series[place]) was replaced in part")
-        }
-        return gaps.count > starts - 1
-            ? (
-                table,
-                "\(gaps.count) gaps of stream \(series[place]) kept old points, after \(starts) starts of the daemon"
-            )
-            : (table, nil)
-    }
-
-    /// Leaves a tombstone.
-    private func mark(_ point: Point, deletedUnder injection: Int32, _ table: inout Table) {
-        let time = point.microseconds
-        let name = series[0]
-        table.apply(Edit(series: name, mode: .insert, points: [point]), injection: Int(injection))
-        table.apply(Edit(series: name, mode: .replace, points: [], window: time...time), injection: Int(injection))
+        return (Table(cells: cells), complaint)
     }
 }

@@ -13,7 +13,12 @@ struct Table {
     }
 
     /// Ascending by time.
-    private(set) var cells: [Cell] = []
+    private(set) var cells: [Cell]
+
+    /// - Parameter cells: in any order, each time once.
+    init(cells: [Cell] = []) {
+        self.cells = cells.sorted { $0.microseconds < $1.microseconds }
+    }
 
     mutating func apply(_ edit: Edit, injection: Int) {
         let injection = Int32(injection)

@@ -56,7 +56,7 @@ struct ChaosCommand: ParsableCommand {
             keepFolders(of: run, isKept)
             print("interrupted")
             throw ExitCode(130)
-        } catch let error as FixtureError {
+        } catch  where !(error is ExitCode) {
             keepFolders(of: run, true)
             print("FAILED, seed \(seed): \(error)")
             throw ExitCode(1)

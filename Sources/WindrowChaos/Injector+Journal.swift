@@ -43,18 +43,22 @@ extension Injector {
         try stage.wait(generator.seconds(stage.timing.outage) + .seconds(2))
         try stage.pause()
         try stage.subject.kill()
-        let journal = JournalReader(stage.subject.journalFile)
-        try journal.checkpoint()
-        let batches = try journal.batchCount()
-        let damage = try Damage(of: stage.subject.journalFile, &generator)
-        try damage.inflict(on: stage.subject.journalFile)
+        let journal = stage.subject.journalFile
+        // After a crash the newest batches are in the log, until it is 4 MiB long.
+        let isInLog = generator.chance(0.3)
+        if !isInLog { try JournalReader(journal).checkpoint() }
+        let batches = try JournalReader(journal).batchCount()
+        let damaged = journal + (isInLog ? "-wal" : "")
+        let damage = try Damage(of: damaged, &generator)
+        try damage.inflict(on: damaged)
         stage.cluster.setPostgres(.pass)
         try stage.subject.start()
-        try stage.waitUntil("the daemon is ready on a damaged journal", timeout: Stage.patience) {
+        try stage.waitUntil("the daemon is ready on a journal with \(damage)", timeout: Stage.patience) {
             try stage.subject.process.get("/readyz").status == 200
         }
         stage.rereadDeadLetters()
-        return "\(damage), \(batches) batches waiting, \(try setAside() ? "set aside" : "not noticed")"
+        let place = isInLog ? " of the write-ahead log" : ""
+        return "\(damage)\(place), \(batches) batches waiting, \(try setAside() ? "set aside" : "not noticed")"
     }
 
     /// Whether the daemon has set a journal aside since this was last asked.

@@ -33,7 +33,7 @@ final class Run {
         do {
             try injectUntil(.now + .seconds(minutes * 60))
             try finish()
-        } catch let error as FixtureError {
+        } catch  where !(error is Interruption.Interrupted) {
             failures.append("\(error); what was not written by then counts as lost. Its log:\n\(stage.subject.logEnd)")
         }
         stage.course.isAborted.store(true, ordering: .releasing)
@@ -123,7 +123,11 @@ final class Run {
         report.acknowledged = population.acknowledged
 
         let accounting = Accounting(try stage.subject.process.metrics())
-        try stage.keepDeadLetters()
+        do {
+            try stage.keepDeadLetters()
+        } catch {
+            failures.append("the journal cannot be read: \(error)")
+        }
         let letters = DeadLetterCheck(stage.deadLetters, poison: poison, excused: excused)
         if let excused, let tally = report.tallies[excused], !tally.isClean, !letters.isDamageTold {
             failures.append("a damaged journal lost points, and no dead letter tells")

@@ -11,6 +11,7 @@ let package = Package(
     products: [
         .executable(name: "windrow", targets: ["WindrowCLI"]),
         .executable(name: "windrow-bench", targets: ["WindrowBench"]),
+        .executable(name: "windrow-chaos", targets: ["WindrowChaos"]),
         .library(name: "Windrow", targets: ["Windrow"]),
     ],
     dependencies: [
@@ -73,8 +74,17 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),
+        .executableTarget(
+            name: "WindrowChaos",
+            dependencies: [
+                "LibPQ", "WindrowTestSupport",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "GRDB", package: "GRDB.swift"),
+            ],
+            swiftSettings: strict),
         .testTarget(name: "LibPQTests", dependencies: ["LibPQ", "WindrowTestSupport"], swiftSettings: strict),
         .testTarget(name: "ZlibTests", dependencies: ["WindrowTestSupport", "Zlib"], swiftSettings: strict),
+        .testTarget(name: "WindrowChaosTests", dependencies: ["WindrowChaos"], swiftSettings: strict),
         .testTarget(name: "MosquittoTests", dependencies: ["Mosquitto", "WindrowTestSupport"], swiftSettings: strict),
         .testTarget(
             name: "WindrowTests",

@@ -8,6 +8,7 @@ public final class DaemonProcess {
     /// The port of `http.listen`, where a domain with `keys_file: demo.keys` takes `TestKey`.
     public let httpPort: UInt16
     private let folder: TemporaryFolder
+    private let program: String
     private var process: ChildProcess?
 
     /// - Parameters:
@@ -15,7 +16,11 @@ public final class DaemonProcess {
     ///   - more: other top-level keys.
     ///   - http: further keys of `http`, indented by two spaces.
     ///   - journal: the journal's folder; one of its own when not named.
-    public init(domains: String, more: String = "", http: String = "", journal: String? = nil) throws {
+    ///   - program: the daemon; the one that was built beside this process when not named.
+    public init(
+        domains: String, more: String = "", http: String = "", journal: String? = nil, program: String? = nil
+    ) throws {
+        self.program = program ?? Project.program("windrow")
         folder = try TemporaryFolder("windrow-daemon")
         adminPort = try Self.freePort()
         var port = adminPort
@@ -48,6 +53,9 @@ public final class DaemonProcess {
     /// The folder of the configuration, and of the journal unless another was named.
     public var path: String { folder.path }
 
+    /// Leaves the folder where it is when the value goes.
+    public func keep() { folder.keep() }
+
     public var processID: Int32? { process.flatMap { $0.exitCode() == nil ? $0.processID : nil } }
 
     /// All that the daemon has logged, over all its starts.
@@ -60,11 +68,15 @@ public final class DaemonProcess {
         return String(crash.map { log[$0.lowerBound...].prefix(6000) } ?? log.suffix(4000)[...])
     }
 
-    public func start(_ arguments: [String] = [], environment: [String: String] = [:]) throws {
+    /// - Parameter wrapper: a program that replaces itself by the one in its arguments, such as `env`.
+    public func start(
+        _ arguments: [String] = [], environment: [String: String] = [:], wrapper: String? = nil
+    ) throws {
         guard processID == nil else { throw FixtureError("the daemon runs already") }
         let file = folder.path + "/log"
+        let command = [wrapper, program].compactMap { $0 } + ["run", "--config", configuration] + arguments
         process = try ChildProcess(
-            Project.program("windrow"), ["run", "--config", configuration] + arguments, output: file, errors: file,
+            command[0], Array(command.dropFirst()), output: file, errors: file,
             environment: ProcessInfo.processInfo.environment.merging(environment) { $1 })
     }
 

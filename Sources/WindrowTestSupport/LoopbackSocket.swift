@@ -45,6 +45,13 @@ public final class LoopbackSocket {
         shutdown(descriptor, Int32(SHUT_WR))
     }
 
+    /// Whether there is something to receive, be it the connection's end; waits for it so long.
+    public func hasInput(within wait: Duration) -> Bool {
+        if given < buffer.count { return true }
+        var polled = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+        return poll(&polled, 1, Int32(clamping: max(0, Int(wait / .milliseconds(1))))) > 0
+    }
+
     /// Exactly so many bytes.
     public func receive(_ count: Int) throws -> [UInt8] {
         while buffer.count - given < count {

@@ -47,6 +47,12 @@ public final class Sandbox: Sendable {
         down()
     }
 
+    /// The folder of the servers' data and logs.
+    public var path: String { folder.path }
+
+    /// Leaves the folder where it is when the value goes; the servers are stopped all the same.
+    public func keep() { folder.keep() }
+
     /// What `DIR/env` says just now.
     public var environment: [String: String] {
         let text = (try? String(contentsOfFile: folder.path + "/env", encoding: .utf8)) ?? ""
@@ -59,6 +65,7 @@ public final class Sandbox: Sendable {
 
     /// 0 where there is no broker.
     public var mqttPort: UInt16 { UInt16(environment["MQTT_PORT"] ?? "") ?? 0 }
+    public var postgresPort: UInt16 { UInt16(environment["PGPORT"] ?? "") ?? 0 }
     public var postgresPID: Int32? { environment["POSTGRES_PID"].flatMap { Int32($0) } }
     public var mosquittoPID: Int32? { environment["MOSQUITTO_PID"].flatMap { Int32($0) } }
 

@@ -1,8 +1,10 @@
 import Foundation
+import Synchronization
 
 /// A folder that is gone with the value.
 public final class TemporaryFolder: Sendable {
     public let path: String
+    private let isKept = Atomic(false)
 
     /// - Parameter name: the beginning of the folder's name.
     public init(_ name: String = "windrow-test") throws {
@@ -12,7 +14,12 @@ public final class TemporaryFolder: Sendable {
     }
 
     deinit {
-        remove()
+        if !isKept.load(ordering: .acquiring) { remove() }
+    }
+
+    /// Leaves the folder where it is when the value goes.
+    public func keep() {
+        isKept.store(true, ordering: .releasing)
     }
 
     /// Removes the folder now: for one that lives as long as the process, whose end runs no deinit.

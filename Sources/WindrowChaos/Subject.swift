@@ -1,0 +1,108 @@
+import Foundation
+import WindrowTestSupport
+
+/// The daemon under test, over all its starts.
+final class Subject {
+    let process: DaemonProcess
+    private(set) var starts = 0
+    /// Of the process, in bytes, as far as it was looked at.
+    private(set) var highestMemory = 0
+    /// Of the journal's files, in bytes.
+    private(set) var highestJournal = 0
+    /// Whether it should be running just now.
+    private(set) var isExpected = false
+    /// The domain's folder in the journal.
+    let folder: String
+    private let course: Course
+    /// Ends in a row that nobody wanted.
+    private var unwantedEnds = 0
+
+    init(_ cluster: Cluster, program: String?, journal: String?, course: Course) throws {
+        self.course = course
+        process = try DaemonProcess(
+            domains: """
+                  demo:
+                    postgres: \(cluster.conninfo)
+                    lanes: 2
+                    flush: {interval: 200ms}
+                    keys_file: demo.keys
+                    mqtt:
+                      - broker: mqtt://127.0.0.1:\(cluster.brokerProxy.port)
+                        client_id: windrow-chaos
+                        keep_alive: 5s
+                        subscriptions:
+                          - topic: nodes/{node}/{tag}
+                          - topic: stream/{node}/{tag}
+                            overwrite: replace_window
+                            max_gap: 365d
+                            max_span: 365d
+                """, http: "  commit_timeout: 2s", journal: journal, program: program)
+        folder = (journal ?? process.path + "/journal") + "/demo"
+    }
+
+    var journalFile: String { folder + "/journal.sqlite" }
+
+    func start(environment: [String: String] = [:], wrapper: String? = nil) throws {
+        try process.start(environment: environment, wrapper: wrapper)
+        starts += 1
+        isExpected = true
+    }
+
+    func kill() throws {
+        isExpected = false
+        try process.kill()
+    }
+
+    /// SIGTERM. It has to end by itself, and well.
+    func stop() throws {
+        isExpected = false
+        process.signal(SIGTERM)
+        do {
+            let code = try process.waitForExit(timeout: .seconds(60))
+            if code != 0 { course.fail("the daemon answered SIGTERM with exit code \(code)") }
+        } catch {
+            course.fail("the daemon did not end within 60 s of SIGTERM")
+            try process.kill()
+        }
+    }
+
+    /// Waits for a daemon that is to kill itself.
+    /// - Returns: how it ended; nil when it did not.
+    func waitForDeath(timeout: Duration) -> Int32? {
+        isExpected = false
+        defer { isExpected = process.processID != nil }
+        return try? process.waitForExit(timeout: timeout)
+    }
+
+    /// The daemon has shown that it works.
+    func isWell() {
+        unwantedEnds = 0
+    }
+
+    /// The last words of the log, without what it says all the time.
+    var logEnd: String {
+        let lines = process.logExcerpt.split(separator: "\n").filter { !$0.contains(": replaced a window ") }
+        return lines.suffix(15).map { "    " + $0.prefix(400) }.joined(separator: "\n")
+    }
+
+    /// Takes note of its size, and starts it again when it has ended by itself, which it never may.
+    func look() throws {
+        highestMemory = max(highestMemory, process.residentMemory)
+        let files = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
+        var bytes = 0
+        for file in files where file == "journal.sqlite" || file == "journal.sqlite-wal" {
+            let attributes = try? FileManager.default.attributesOfItem(atPath: folder + "/" + file)
+            bytes += (attributes?[.size] as? Int) ?? 0
+        }
+        highestJournal = max(highestJournal, bytes)
+        guard isExpected, process.processID == nil else { return }
+        let code = try process.waitForExit()
+        unwantedEnds += 1
+        guard unwantedEnds < 5 else {
+            isExpected = false
+            throw FixtureError("the daemon ends again and again, with exit code \(code)")
+        }
+        course.fail("the daemon ended by itself with exit code \(code); its log:\n\(logEnd)")
+        try start()
+    }
+}

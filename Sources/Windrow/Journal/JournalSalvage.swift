@@ -20,8 +20,6 @@ struct JournalSalvage {
     private let target: Database
     private let name: String
 
-    /// A damaged page hides at most some ten thousand rows. Past so many lookups in vain, there is nothing more.
-    private static let patience = 1_000_000
     /// Added to the last position that was found when nobody knows which one was the last: none may be used twice.
     private static let positionGap: Int64 = 1_000_000
 
@@ -64,9 +62,9 @@ struct JournalSalvage {
 
     private func saveBatches(_ source: Database, _ report: inout Report) throws {
         let last = lastKey(of: "batch", source)
-        let (found, damaged) = rows(of: "batch", key: "position", upTo: last, source)
-        var unreadable = damaged
-        for position in found.reversed() {
+        let keys = keys("position", of: "batch", upTo: last, source)
+        var (unreadable, end) = (keys.unreadable, keys.lastUnreadable)
+        for position in keys.found.reversed() {
             let row = readable {
                 try Row.fetchOne(
                     source,
@@ -74,7 +72,8 @@ struct JournalSalvage {
                     arguments: [position])
             }
             guard let row else {
-                unreadable.append(position)
+                unreadable += 1
+                end = max(end ?? 0, position)
                 continue
             }
             try target.execute(
@@ -82,13 +81,13 @@ struct JournalSalvage {
                 arguments: StatementArguments(row.databaseValues))
             report.batches += 1
         }
-        report.unreadable = unreadable.count
-        let highest = found.first ?? 0
+        report.unreadable = unreadable
+        let highest = keys.found.first ?? 0
         try setSequence(last.flatMap { $0 >= highest ? $0 : nil } ?? highest + Self.positionGap, of: "batch")
-        if let end = unreadable.max() {
+        if let end {
             let rejection = Rejection(
                 .journalDamaged,
-                "at least \(unreadable.count) batches, the last of them at position \(end), cannot be read from \(name); "
+                "at least \(unreadable) batches, the last of them at position \(end), cannot be read from \(name); "
                     + "those that were not in PostgreSQL yet are lost unless that file can be repaired")
             let letter = DeadLetter(
                 receivedAt: .now, topic: "journal positions up to \(end)",
@@ -103,8 +102,7 @@ struct JournalSalvage {
             "received_at, topic, reason, detail, payload, payload_size, bytes, origin"
             + (version >= 2 ? ", overwrite, retry" : "")
         let marks = columns.split(separator: ",").map { _ in "?" }.joined(separator: ",")
-        for id in rows(of: "dead_letter", key: "id", upTo: lastKey(of: "dead_letter", source), source).found.reversed()
-        {
+        for id in keys("id", of: "dead_letter", upTo: lastKey(of: "dead_letter", source), source).found.reversed() {
             let row = readable {
                 try Row.fetchOne(source, sql: "SELECT \(columns) FROM dead_letter WHERE id = ?", arguments: [id])
             }
@@ -128,40 +126,25 @@ struct JournalSalvage {
             ])
     }
 
-    /// The keys that a table has, from the last one down: at that end are the newest.
-    /// - Returns: besides, keys that cannot be read; of those below all that were found only the last one.
-    private func rows(
-        of table: String, key: String, upTo last: Int64?, _ source: Database
-    ) -> (found: [Int64], damaged: [Int64]) {
-        var found: [Int64] = []
-        var damaged: [Int64] = []
+    private func keys(_ key: String, of table: String, upTo last: Int64?, _ source: Database) -> ReadableKeys {
         // The end of the table says best where it ends; where that is damaged, the last key that was given away does.
-        var next =
-            readable { try Int64.fetchOne(source, sql: "SELECT max(\(key)) FROM \(table)") } ?? last ?? Self.positionGap
-        var inVain: [Int64] = []
-        while next > 0, inVain.count < Self.patience {
+        let highest = readable { try Int64.fetchOne(source, sql: "SELECT max(\(key)) FROM \(table)") }
+        return ReadableKeys(downFrom: highest ?? last ?? Self.positionGap) { wanted in
             do {
-                let row = try Int64.fetchOne(
+                let found = try Int64.fetchOne(
                     source, sql: "SELECT \(key) FROM \(table) WHERE \(key) <= ? ORDER BY \(key) DESC LIMIT 1",
-                    arguments: [next])
-                // A key that is out of its place is part of the damage.
-                guard let row, row <= next, row > 0 else { break }
-                damaged += inVain
-                inVain = []
-                found.append(row)
-                next = row - 1
+                    arguments: [wanted])
+                return found.map { .key($0) } ?? .nothing
             } catch {
-                inVain.append(next)
-                next -= 1
+                return .damaged
             }
         }
-        // Below the last row that was found, nobody knows how many there were: those before them were trimmed long ago.
-        return (found, damaged + inVain.prefix(1))
     }
 
     private func lastKey(of table: String, _ source: Database) -> Int64? {
         readable {
-            try Int64.fetchOne(source, sql: "SELECT seq FROM sqlite_sequence WHERE name = ?", arguments: [table])
+            try Int64.fetchOne(
+                source, sql: "SELECT CAST(seq AS INTEGER) FROM sqlite_sequence WHERE name = ?", arguments: [table])
         }
     }
 

@@ -89,7 +89,21 @@ final class Journal: Sendable {
             }
             guard let uuid, let last else { preconditionFailure("JournalFile opens no journal without them") }
             name = Mutex(uuid)
-            lastPositionAtOpen = JournalPosition(last)
+            if let noted = lock.notedPosition(of: uuid), noted.number > last {
+                lastPositionAtOpen = noted
+                log.critical(
+                    "the journal has lost its end; what was there and not in PostgreSQL yet is lost",
+                    metadata: ["positions": "\(last + 1) to \(noted.number)"])
+                try pool.write { db in
+                    try JournalSalvage.tell(
+                        Int(noted.number - last), upTo: noted.number, "end of \(JournalFile.name)", db)
+                    // None is given away twice.
+                    try db.execute(
+                        sql: "UPDATE sqlite_sequence SET seq = ? WHERE name = 'batch'", arguments: [noted.number])
+                }
+            } else {
+                lastPositionAtOpen = JournalPosition(last)
+            }
             usage = Mutex(Usage(bytes: bytes))
         } catch {
             throw JournalError(error, operation: "read the journal")
@@ -164,6 +178,7 @@ final class Journal: Sendable {
                 return positions
             }
             FaultPoint.journalAfterCommit.pass()
+            if let last = positions.last { lock.note(last, of: uuid) }
             return positions
         } catch {
             if error.kind == .full { usage.withLock { $0.blockedUntil = .now + Self.diskFullPause } }

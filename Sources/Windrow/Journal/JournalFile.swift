@@ -39,6 +39,7 @@ enum JournalFile {
             try finishSalvage(path, keepingAs: aside)
             let isMended = try mendLog(path + "-wal", keepingAs: aside + "-wal")
             let pool = try openSound(path)
+            if isMended { try pool.write { try tellMissing($0, asideName + "-wal") } }
             return (pool, isMended ? SetAside(file: asideName + "-wal", why: "checksums of its write-ahead log") : nil)
         } catch let damage as Damage {
             do {
@@ -69,6 +70,16 @@ enum JournalFile {
                 hint: "make the folder in journal.directory writable for the user that runs windrow")
         }
         return true
+    }
+
+    /// A page that was lost in the log may have held batches, and nothing else shows it than that their positions are missing.
+    private static func tellMissing(_ db: Database, _ name: String) throws {
+        let row = try Row.fetchOne(
+            db, sql: "SELECT max(position) - min(position) + 1 - count(*), max(position) FROM batch HAVING count(*) > 0"
+        )
+        if let row, let missing: Int = row[0], missing > 0 {
+            try JournalSalvage.tell(missing, upTo: row[1], name, db)
+        }
     }
 
     // The new journal is written beside the damaged one, and takes its place when the damaged one has been renamed. So a crash

@@ -1,6 +1,9 @@
 import Glibc
 
 /// Keeps a second daemon off the journal: an advisory lock on a file beside it, which the kernel drops with the process.
+///
+/// The file also says which position the journal gave away last. It is written behind each append and not synced: so it is never
+/// ahead of a journal that is whole, and where it is, the journal has lost its end.
 struct JournalLock: ~Copyable, Sendable {
     private let descriptor: Int32
 
@@ -19,6 +22,28 @@ struct JournalLock: ~Copyable, Sendable {
                 kind: .locked, operation: "lock \(path)", code: code, message: "another process has this journal open",
                 hint: "stop the other windrow, or give this one a journal.directory of its own")
         }
+    }
+
+    private struct Note {
+        var journal: NodeUUID
+        var position: Int64
+    }
+
+    /// Any thread; the journal's appends are one after the other.
+    func note(_ position: JournalPosition, of journal: NodeUUID) {
+        var note = Note(journal: journal, position: position.number)
+        // Without it only a check is missing.
+        _ = pwrite(descriptor, &note, MemoryLayout<Note>.size, 0)
+    }
+
+    /// The last position that was noted for a journal; nil when there is none of it.
+    func notedPosition(of journal: NodeUUID) -> JournalPosition? {
+        var note = Note(journal: journal, position: 0)
+        guard pread(descriptor, &note, MemoryLayout<Note>.size, 0) == MemoryLayout<Note>.size, note.journal == journal
+        else {
+            return nil
+        }
+        return JournalPosition(note.position)
     }
 
     deinit {

@@ -107,6 +107,8 @@ struct JournalLog {
         put(sum.second, at: 28)
         for frame in 0...last {
             let start = start(of: frame)
+            // SQLite ends the log at a page 0. Which page it was nobody knows; one beyond the file's end is ignored.
+            if word(start) == 0 { put(.max, at: start) }
             putSalts(at: start + 8)
             sum = sum.adding(mended, start..<start + 8)
                 .adding(mended, start + Self.frameHeaderSize..<start + frameSize)

@@ -63,7 +63,8 @@ struct JournalSalvage {
     private func saveBatches(_ source: Database, _ report: inout Report) throws {
         let last = lastKey(of: "batch", source)
         let keys = keys("position", of: "batch", upTo: last, source)
-        var (unreadable, end) = (keys.unreadable, keys.lastUnreadable)
+        var (unreadable, end) = (keys.unreadable + keys.missing, keys.lastUnreadable)
+        if keys.missing > 0, end == nil { end = keys.found.first }
         for position in keys.found.reversed() {
             let row = readable {
                 try Row.fetchOne(
@@ -84,16 +85,28 @@ struct JournalSalvage {
         report.unreadable = unreadable
         let highest = keys.found.first ?? 0
         try setSequence(last.flatMap { $0 >= highest ? $0 : nil } ?? highest + Self.positionGap, of: "batch")
-        if let end {
-            let rejection = Rejection(
-                .journalDamaged,
-                "at least \(unreadable) batches, the last of them at position \(end), cannot be read from \(name); "
-                    + "those that were not in PostgreSQL yet are lost unless that file can be repaired")
-            let letter = DeadLetter(
-                receivedAt: .now, topic: "journal positions up to \(end)",
-                payload: UnsafeRawBufferPointer(start: nil, count: 0), rejection: rejection)
-            try insert(letter, origin: "\(name)")
-        }
+        if let end { try Self.tell(unreadable, upTo: end, name, target) }
+    }
+
+    /// Keeps a dead letter that says what is missing.
+    static func tell(_ count: Int, upTo end: Int64, _ name: String, _ db: Database) throws {
+        let rejection = Rejection(
+            .journalDamaged,
+            "at least \(count) batches, up to position \(end), are missing or cannot be read (\(name)); "
+                + "those that were not in PostgreSQL yet are lost unless that file can be repaired")
+        let letter = DeadLetter(
+            receivedAt: .now, topic: "journal positions up to \(end)",
+            payload: UnsafeRawBufferPointer(start: nil, count: 0), rejection: rejection)
+        try db.execute(
+            sql: """
+                INSERT OR IGNORE INTO dead_letter
+                    (received_at, topic, reason, detail, payload, payload_size, bytes, origin)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+                """,
+            arguments: [
+                letter.receivedAt.microseconds, letter.topic, letter.reason.rawValue, letter.detail,
+                Data(letter.payload), letter.payloadSize, letter.byteCount, "\(name) \(end)",
+            ])
     }
 
     private func saveDeadLetters(_ source: Database, _ report: inout Report) throws {
@@ -114,27 +127,18 @@ struct JournalSalvage {
         }
     }
 
-    private func insert(_ letter: DeadLetter, origin: String) throws {
-        try target.execute(
-            sql: """
-                INSERT INTO dead_letter (received_at, topic, reason, detail, payload, payload_size, bytes, origin)
-                VALUES (?, ?, ?, ?, ?, ?, ?, ?)
-                """,
-            arguments: [
-                letter.receivedAt.microseconds, letter.topic, letter.reason.rawValue, letter.detail,
-                Data(letter.payload), letter.payloadSize, letter.byteCount, origin,
-            ])
-    }
-
     private func keys(_ key: String, of table: String, upTo last: Int64?, _ source: Database) -> ReadableKeys {
-        // The end of the table says best where it ends; where that is damaged, the last key that was given away does.
+        // Either may be damaged: the end of the table, and the last key that was given away.
         let highest = readable { try Int64.fetchOne(source, sql: "SELECT max(\(key)) FROM \(table)") }
-        return ReadableKeys(downFrom: highest ?? last ?? Self.positionGap) { wanted in
+        let end = [highest, last].compactMap(\.self).max() ?? Self.positionGap
+        return ReadableKeys(downFrom: end) { wanted in
             do {
                 let found = try Int64.fetchOne(
                     source, sql: "SELECT \(key) FROM \(table) WHERE \(key) <= ? ORDER BY \(key) DESC LIMIT 1",
                     arguments: [wanted])
-                return found.map { .key($0) } ?? .nothing
+                guard let found else { return .nothing }
+                // A key that is out of its place is part of the damage.
+                return found > 0 && found <= wanted ? .key(found) : .damaged
             } catch {
                 return .damaged
             }

@@ -4,7 +4,7 @@
 /// for a page above leaves. Near a key that fails every one below is tried; farther away ever longer steps are taken.
 struct ReadableKeys {
     enum Lookup: Equatable {
-        /// The greatest key that is not above the one asked for.
+        /// The greatest key that is not above the one asked for; above 0.
         case key(Int64)
         /// There is none.
         case nothing
@@ -16,6 +16,8 @@ struct ReadableKeys {
     /// Keys that cannot be read; of those below all that were found only one: nobody knows how many there were.
     private(set) var unreadable = 0
     private(set) var lastUnreadable: Int64?
+    /// Keys that are not there, between others that are.
+    private(set) var missing = 0
 
     /// Keys that are tried one by one.
     private static let near: Int64 = 2000
@@ -26,8 +28,7 @@ struct ReadableKeys {
             switch lookup(next) {
             case .nothing: return
             case .key(let key):
-                // A key that is out of its place is part of the damage.
-                guard key > 0, key <= next else { return }
+                if let above = found.last, key < next, next < above { missing += Int(next - key) }
                 found.append(key)
                 next = key - 1
             case .damaged:

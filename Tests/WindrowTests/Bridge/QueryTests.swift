@@ -24,6 +24,15 @@ import Testing
         #expect(try Query(nil, known: known)["tag"] == nil)
     }
 
+    @Test("parameters are told apart by bytes: an accent on an & or = takes nothing from it")
+    func accents() throws {
+        #expect(problem("tag=a&\u{301}silent=true")?.detail.contains("is no parameter") == true)
+        #expect(try Query("tag=\u{301}a&node_id=7", known: known)["tag"] == "\u{301}a")
+        #expect(
+            try Query("tag=a+\u{301}b", known: known)["tag"]?.unicodeScalars.elementsEqual("a \u{301}b".unicodeScalars)
+                == true)
+    }
+
     @Test(
         "a flag is true or false, as Python and people write them",
         arguments: [

@@ -47,9 +47,9 @@ enum QueryTarget {
             switch byte {
             case UInt8(ascii: "+"): bytes.append(UInt8(ascii: " "))
             case UInt8(ascii: "%"):
-                let digits = String(decoding: Array(rest.prefix(2)), as: UTF8.self)
-                guard digits.utf8.count == 2, let value = UInt8(digits, radix: 16),
-                    digits.utf8.first != UInt8(ascii: "+")
+                let digits = rest.prefix(2)
+                guard digits.count == 2, digits.allSatisfy({ Character(Unicode.Scalar($0)).isHexDigit }),
+                    let value = UInt8(String(decoding: Array(digits), as: UTF8.self), radix: 16)
                 else { return nil }
                 rest = rest.dropFirst(2)
                 bytes.append(value)

@@ -8,8 +8,9 @@ struct Query: Sendable {
     ///   - text: behind the `?`, as it was sent; nil when there is none.
     ///   - known: the parameters that the call has. Others are refused: a typing mistake in `overwrite` must not pass for an insert.
     init(_ text: Substring?, known: [String]) throws(Problem) {
-        for part in text?.split(separator: "&") ?? [] {
-            let sides = part.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+        // By bytes: to Swift an & with an accent on it is no &.
+        for part in text?.utf8.split(separator: UInt8(ascii: "&")) ?? [] {
+            let sides = part.split(separator: UInt8(ascii: "="), maxSplits: 1, omittingEmptySubsequences: false)
             let name = try Self.decode(sides[0])
             guard known.contains(name) else {
                 let meant = closestName(to: name, among: known).map { "; did you mean \($0)?" } ?? ""
@@ -25,10 +26,12 @@ struct Query: Sendable {
     }
 
     /// Percent escapes resolved. A `+` is a space, as in what forms, Python and curl send (WHATWG URL, section 5.1).
-    private static func decode(_ text: Substring) throws(Problem) -> String {
-        guard let decoded = text.replacing("+", with: " ").removingPercentEncoding else {
+    private static func decode(_ text: Substring.UTF8View) throws(Problem) -> String {
+        let spaced = text.map { $0 == UInt8(ascii: "+") ? UInt8(ascii: " ") : $0 }
+        guard let decoded = String(decoding: spaced, as: UTF8.self).removingPercentEncoding else {
             throw Problem(
-                badParameter: nil, "the query has %-escapes that are not UTF-8 text: \(String(quoting: String(text)))")
+                badParameter: nil,
+                "the query has %-escapes that are not UTF-8 text: \(String(quoting: String(Substring(text))))")
         }
         return decoded
     }

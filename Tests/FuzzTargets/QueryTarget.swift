@@ -40,21 +40,17 @@ enum QueryTarget {
         return values
     }
 
+    /// nil unless the escapes are ones, and of UTF-8.
     private static func decode(_ text: Substring.UTF8View) -> [UInt8]? {
-        var bytes: [UInt8] = []
-        var rest = text
-        while let byte = rest.popFirst() {
-            switch byte {
-            case UInt8(ascii: "+"): bytes.append(UInt8(ascii: " "))
-            case UInt8(ascii: "%"):
-                let digits = rest.prefix(2)
-                guard digits.count == 2, digits.allSatisfy({ Character(Unicode.Scalar($0)).isHexDigit }),
-                    let value = UInt8(String(decoding: Array(digits), as: UTF8.self), radix: 16)
-                else { return nil }
-                rest = rest.dropFirst(2)
-                bytes.append(value)
-            default: bytes.append(byte)
-            }
+        let hex = Array("0123456789abcdef".utf8)
+        let parts = text.map { $0 == UInt8(ascii: "+") ? UInt8(ascii: " ") : $0 }
+            .split(separator: UInt8(ascii: "%"), omittingEmptySubsequences: false)
+        var bytes = Array(parts[0])
+        for part in parts.dropFirst() {
+            let digits = String(decoding: part.prefix(2), as: UTF8.self).lowercased().utf8.compactMap(
+                hex.firstIndex(of:))
+            guard digits.count == 2 else { return nil }
+            bytes += [UInt8(digits[0] * 16 + digits[1])] + part.dropFirst(2)
         }
         return String(validating: bytes, as: UTF8.self) == nil ? nil : bytes
     }

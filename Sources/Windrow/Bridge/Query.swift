@@ -1,5 +1,3 @@
-import Foundation
-
 /// The query of a request's target, each parameter once.
 struct Query: Sendable {
     private var values: [String: String] = [:]
@@ -27,13 +25,34 @@ struct Query: Sendable {
 
     /// Percent escapes resolved. A `+` is a space, as in what forms, Python and curl send (WHATWG URL, section 5.1).
     private static func decode(_ text: Substring.UTF8View) throws(Problem) -> String {
-        let spaced = text.map { $0 == UInt8(ascii: "+") ? UInt8(ascii: " ") : $0 }
-        guard let decoded = String(decoding: spaced, as: UTF8.self).removingPercentEncoding else {
+        // Foundation's `removingPercentEncoding` lets some bytes pass that are not UTF-8.
+        guard let bytes = bytes(text), let decoded = String(validating: bytes, as: UTF8.self) else {
             throw Problem(
                 badParameter: nil,
                 "the query has %-escapes that are not UTF-8 text: \(String(quoting: String(Substring(text))))")
         }
         return decoded
+    }
+
+    private static func bytes(_ text: Substring.UTF8View) -> [UInt8]? {
+        var bytes: [UInt8] = []
+        var rest = text
+        while let byte = rest.popFirst() {
+            switch byte {
+            case UInt8(ascii: "+"): bytes.append(UInt8(ascii: " "))
+            case UInt8(ascii: "%"):
+                guard let high = rest.popFirst().flatMap(hexDigit), let low = rest.popFirst().flatMap(hexDigit) else {
+                    return nil
+                }
+                bytes.append(high << 4 | low)
+            default: bytes.append(byte)
+            }
+        }
+        return bytes
+    }
+
+    private static func hexDigit(_ byte: UInt8) -> UInt8? {
+        Character(Unicode.Scalar(byte)).hexDigitValue.map { UInt8($0) }
     }
 
     subscript(name: String) -> String? { values[name] }

@@ -5,6 +5,12 @@ import PackageDescription
 let strict: [SwiftSetting] =
     Context.environment["WINDROW_STRICT"] == nil ? [] : [.unsafeFlags(["-warnings-as-errors"])]
 
+// `deploy/fuzz` sets this. What decodes bytes from outside is then built with the address sanitizer, and so that libFuzzer sees which
+// branches an input takes; optimised, for it runs millions of times. The packages that it depends on stay as they are for the tests.
+let fuzzing = Context.environment["WINDROW_FUZZ"] != nil
+let watched: [SwiftSetting] = fuzzing ? [.unsafeFlags(["-O", "-sanitize=address,fuzzer"])] : []
+let watchedCXX: [CXXSetting] = fuzzing ? [.unsafeFlags(["-O2", "-fsanitize=address,fuzzer-no-link"])] : []
+
 let package = Package(
     name: "windrow",
     platforms: [.macOS(.v15)],
@@ -33,9 +39,9 @@ let package = Package(
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .systemLibrary(name: "CMalloc"),
         .systemLibrary(name: "CMosquitto", pkgConfig: "libmosquitto", providers: [.apt(["libmosquitto-dev"])]),
-        .target(name: "CSimdJSON", linkerSettings: [.linkedLibrary("simdjson")]),
+        .target(name: "CSimdJSON", cxxSettings: watchedCXX, linkerSettings: [.linkedLibrary("simdjson")]),
         .target(name: "LibPQ", dependencies: ["CLibPQ"], swiftSettings: strict),
-        .target(name: "Zlib", dependencies: ["CZlib"], swiftSettings: strict),
+        .target(name: "Zlib", dependencies: ["CZlib"], swiftSettings: strict + watched),
         .target(name: "Mosquitto", dependencies: ["CMosquitto"], swiftSettings: strict),
         .target(
             name: "Windrow",
@@ -58,7 +64,7 @@ let package = Package(
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ],
             resources: [.embedInCode("Bridge/openapi.json")],
-            swiftSettings: strict),
+            swiftSettings: strict + watched),
         .executableTarget(
             name: "WindrowCLI",
             dependencies: [
@@ -89,7 +95,7 @@ let package = Package(
         .testTarget(
             name: "WindrowTests",
             dependencies: [
-                "Mosquitto", "Windrow", "WindrowTestSupport",
+                "FuzzTargets", "Mosquitto", "Windrow", "WindrowTestSupport",
                 .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "NIOCore", package: "swift-nio"),
             ],
@@ -104,3 +110,27 @@ let package = Package(
     ],
     cxxLanguageStandard: .cxx17
 )
+
+// What the fuzzers do with an input: `WindrowTests` feeds it the corpora. A test target, because it sees Windrow's internals, which a
+// build for release does not show; but for the fuzzers a plain one, because no program can depend on tests.
+let fuzzTargets: [Target.Dependency] = [
+    "Windrow",
+    .product(name: "HTTPTypes", package: "swift-http-types"),
+    .product(name: "Hummingbird", package: "hummingbird"),
+    .product(name: "NIOCore", package: "swift-nio"),
+    .product(name: "NIOEmbedded", package: "swift-nio"),
+]
+if fuzzing {
+    package.products.append(.executable(name: "windrow-fuzz", targets: ["WindrowFuzz"]))
+    package.targets += [
+        .target(
+            name: "FuzzTargets", dependencies: fuzzTargets, path: "Tests/FuzzTargets",
+            swiftSettings: strict + watched),
+        // lld, which comes with Swift: gold does not link libFuzzer into a program that has a main function of its own.
+        .executableTarget(
+            name: "WindrowFuzz", dependencies: ["FuzzTargets"], swiftSettings: strict,
+            linkerSettings: [.unsafeFlags(["-use-ld=lld", "-sanitize=address,fuzzer"])]),
+    ]
+} else {
+    package.targets.append(.testTarget(name: "FuzzTargets", dependencies: fuzzTargets, swiftSettings: strict))
+}

@@ -1,5 +1,3 @@
-import Foundation
-
 /// The query of a request's target, each parameter once.
 struct Query: Sendable {
     private var values: [String: String] = [:]
@@ -8,8 +6,9 @@ struct Query: Sendable {
     ///   - text: behind the `?`, as it was sent; nil when there is none.
     ///   - known: the parameters that the call has. Others are refused: a typing mistake in `overwrite` must not pass for an insert.
     init(_ text: Substring?, known: [String]) throws(Problem) {
-        for part in text?.split(separator: "&") ?? [] {
-            let sides = part.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+        // By bytes: to Swift an & with an accent on it is no &.
+        for part in text?.utf8.split(separator: UInt8(ascii: "&")) ?? [] {
+            let sides = part.split(separator: UInt8(ascii: "="), maxSplits: 1, omittingEmptySubsequences: false)
             let name = try Self.decode(sides[0])
             guard known.contains(name) else {
                 let meant = closestName(to: name, among: known).map { "; did you mean \($0)?" } ?? ""
@@ -25,12 +24,35 @@ struct Query: Sendable {
     }
 
     /// Percent escapes resolved. A `+` is a space, as in what forms, Python and curl send (WHATWG URL, section 5.1).
-    private static func decode(_ text: Substring) throws(Problem) -> String {
-        guard let decoded = text.replacing("+", with: " ").removingPercentEncoding else {
+    private static func decode(_ text: Substring.UTF8View) throws(Problem) -> String {
+        // Foundation's `removingPercentEncoding` lets some bytes pass that are not UTF-8.
+        guard let bytes = bytes(text), let decoded = String(validating: bytes, as: UTF8.self) else {
             throw Problem(
-                badParameter: nil, "the query has %-escapes that are not UTF-8 text: \(String(quoting: String(text)))")
+                badParameter: nil,
+                "the query has %-escapes that are not UTF-8 text: \(String(quoting: String(Substring(text))))")
         }
         return decoded
+    }
+
+    private static func bytes(_ text: Substring.UTF8View) -> [UInt8]? {
+        var bytes: [UInt8] = []
+        var rest = text
+        while let byte = rest.popFirst() {
+            switch byte {
+            case UInt8(ascii: "+"): bytes.append(UInt8(ascii: " "))
+            case UInt8(ascii: "%"):
+                guard let high = rest.popFirst().flatMap(hexDigit), let low = rest.popFirst().flatMap(hexDigit) else {
+                    return nil
+                }
+                bytes.append(high << 4 | low)
+            default: bytes.append(byte)
+            }
+        }
+        return bytes
+    }
+
+    private static func hexDigit(_ byte: UInt8) -> UInt8? {
+        Character(Unicode.Scalar(byte)).hexDigitValue.map { UInt8($0) }
     }
 
     subscript(name: String) -> String? { values[name] }

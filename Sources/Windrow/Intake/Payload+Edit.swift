@@ -25,6 +25,14 @@ extension Payload {
     }
 }
 
+extension Payload {
+    /// The pointer to the `ts` of a point; to the point itself where there is none, and the time of receipt stands in for it.
+    fileprivate func pointer(toTimestampOf index: Int, _ receivedAt: Timestamp) -> String {
+        let isStamped = lacksTimestamp && points[index].timestamp == receivedAt
+        return place.pointer(toPoint: index, field: isStamped ? nil : "ts")
+    }
+}
+
 extension Guards {
     /// Bounds: of each point, of the explicit window, and of what is to be replaced.
     func check(_ payload: Payload, _ action: EditAction, at now: Timestamp) throws(Rejection) {
@@ -39,7 +47,7 @@ extension Guards {
         if !admits(span.first, at: now) || !admits(span.last, at: now) {
             for index in payload.points.indices {
                 try check(
-                    payload.points[index].timestamp, at: now, pointer: place.pointer(toPoint: index, field: "ts"))
+                    payload.points[index].timestamp, at: now, pointer: payload.pointer(toTimestampOf: index, now))
             }
         }
         if let window = payload.window, !window.contains(span.first) || !window.contains(span.last) {
@@ -47,7 +55,7 @@ extension Guards {
                 throw Rejection(
                     .outsideWindow,
                     "ts \(payload.points[index].timestamp) is outside the window from \(window.first) to \(window.last)",
-                    pointer: place.pointer(toPoint: index, field: "ts"))
+                    pointer: payload.pointer(toTimestampOf: index, now))
             }
         }
         switch action {

@@ -75,6 +75,10 @@ extension RecordBatch {
         let seriesCount = Int(try reader.integer(UInt32.self))
         let editCount = Int(try reader.integer(UInt32.self))
         let pointCount = Int(try reader.integer(UInt32.self))
+        // Also keeps the places of points within the 32 bits that an edit has for them.
+        guard pointCount <= bytes.count / MemoryLayout<Point>.size else {
+            throw DecodingError(description: "the batch is cut short")
+        }
 
         var series: [SeriesName] = []
         series.reserveCapacity(min(seriesCount, bytes.count))
@@ -92,8 +96,12 @@ extension RecordBatch {
             edits.append(edit)
         }
         guard firstPoint == pointCount else { throw DecodingError(description: "the batch has points of no edit") }
+        guard edits.first?.startsRecord != false else { throw DecodingError(description: "an edit of no record") }
 
         let points = try reader.points(pointCount)
+        guard reader.offset == bytes.count else {
+            throw DecodingError(description: "the batch goes on behind its points")
+        }
         for edit in edits { try Self.check(points[edit.points], of: edit) }
         self.init(series: series, edits: edits, points: points)
     }

@@ -25,6 +25,26 @@ import Testing
     }
 
     @Test(
+        "escapes that are cut short, are no hexadecimal digits, or are not UTF-8 are refused",
+        arguments: [
+            "%", "%4", "a%", "%G0", "%-1", "%+1", "% 1", "%FF", "a%A9b", "%C3", "%C3%A9%A9", "%ED%A0%80", "%C0%80",
+        ])
+    func badEscapes(_ value: String) {
+        let problem = problem("tag=\(value)")
+        #expect(problem?.status == .badRequest && problem?.detail.contains("not UTF-8") == true)
+        #expect(self.problem("\(value)=a")?.status == .badRequest)
+    }
+
+    @Test("parameters are told apart by bytes: an accent on an & or = takes nothing from it")
+    func accents() throws {
+        #expect(problem("tag=a&\u{301}silent=true")?.detail.contains("is no parameter") == true)
+        #expect(try Query("tag=\u{301}a&node_id=7", known: known)["tag"] == "\u{301}a")
+        #expect(
+            try Query("tag=a+\u{301}b", known: known)["tag"]?.unicodeScalars.elementsEqual("a \u{301}b".unicodeScalars)
+                == true)
+    }
+
+    @Test(
         "a flag is true or false, as Python and people write them",
         arguments: [
             ("silent=true", true), ("silent=True", true), ("silent=1", true), ("silent=false", false),

@@ -133,6 +133,18 @@ import Testing
         #expect(try arrival.decode("1").reason == .timestampOutOfBounds)
     }
 
+    @Test("where a point has no ts, the place that is told is the point")
+    func missingTimestamp() throws {
+        let window = Self.window(Self.noon, Self.later)
+        let decoded = try Arrival(overwrite: .replaceWindow).decode("{\(window), \"data\": [{\"v\": 1}]}")
+        #expect(decoded.reason == .outsideWindow && decoded.pointer == "/data/0")
+        var arrival = Arrival()
+        arrival.guards.oldest = Timestamp(microseconds: Arrival.now.microseconds + 1)
+        for (payload, pointer) in [("1", ""), ("{\"v\": 1}", ""), ("[{\"v\": 1}]", "/0")] {
+            #expect(try arrival.decode(payload).pointer == pointer)
+        }
+    }
+
     @Test("bounds that lie beyond all time, or exclude each other, trap nothing")
     func extremeGuards() throws {
         for (oldest, ahead) in [(Int64.min, Int64.max), (0, .max), (.max, .min), (.max, 0), (0, .min)] {

@@ -2,6 +2,7 @@ import CSimdJSON
 import Foundation
 import Testing
 
+@testable import FuzzTargets
 @testable import Windrow
 
 /// That every byte of a payload is JSON, also where nobody looks.
@@ -257,110 +258,5 @@ import Testing
                 try Arrival().decode(Array(huge.utf8), by: decoder).points == [point("2023-01-01T12:00:00Z", 99_999)])
             #expect(try Arrival().decode(Array("1".utf8), by: decoder).points?.count == 1)
         }
-    }
-}
-
-/// RFC 8259 as it is written, to compare with; also that surrogates come in pairs, and no more than 16 containers.
-enum NaiveJSON {
-    static func isWellFormed(_ bytes: [UInt8]) -> Bool {
-        guard let text = String(validating: bytes, as: UTF8.self) else { return false }
-        var rest = Array(text.unicodeScalars)[...]
-        skipSpace(&rest)
-        guard value(&rest, depth: 0) else { return false }
-        skipSpace(&rest)
-        return rest.isEmpty
-    }
-
-    private typealias Text = ArraySlice<Unicode.Scalar>
-
-    private static func skipSpace(_ rest: inout Text) {
-        while let next = rest.first, [" ", "\t", "\n", "\r"].contains(next) { rest.removeFirst() }
-    }
-
-    private static func take(_ scalar: Unicode.Scalar, _ rest: inout Text) -> Bool {
-        guard rest.first == scalar else { return false }
-        rest.removeFirst()
-        return true
-    }
-
-    private static func value(_ rest: inout Text, depth: Int) -> Bool {
-        switch rest.first {
-        case "{", "[":
-            guard depth < 16 else { return false }
-            let isObject = rest.removeFirst() == "{"
-            let close: Unicode.Scalar = isObject ? "}" : "]"
-            skipSpace(&rest)
-            if take(close, &rest) { return true }
-            repeat {
-                skipSpace(&rest)
-                if isObject {
-                    guard string(&rest) else { return false }
-                    skipSpace(&rest)
-                    guard take(":", &rest) else { return false }
-                    skipSpace(&rest)
-                }
-                guard value(&rest, depth: depth + 1) else { return false }
-                skipSpace(&rest)
-            } while take(",", &rest)
-            return take(close, &rest)
-        case "\"": return string(&rest)
-        case "t": return literal("true", &rest)
-        case "f": return literal("false", &rest)
-        case "n": return literal("null", &rest)
-        default: return number(&rest)
-        }
-    }
-
-    private static func literal(_ text: String, _ rest: inout Text) -> Bool {
-        text.unicodeScalars.allSatisfy { take($0, &rest) }
-    }
-
-    private static func digits(_ rest: inout Text) -> Int {
-        let count = rest.prefix { $0 >= "0" && $0 <= "9" }.count
-        rest.removeFirst(count)
-        return count
-    }
-
-    private static func number(_ rest: inout Text) -> Bool {
-        _ = take("-", &rest)
-        if !take("0", &rest), digits(&rest) == 0 { return false }
-        if take(".", &rest), digits(&rest) == 0 { return false }
-        if take("e", &rest) || take("E", &rest) {
-            if !take("+", &rest) { _ = take("-", &rest) }
-            return digits(&rest) > 0
-        }
-        return true
-    }
-
-    private static func string(_ rest: inout Text) -> Bool {
-        guard take("\"", &rest) else { return false }
-        while let next = rest.popFirst() {
-            switch next {
-            case "\"": return true
-            case "\\":
-                guard let escape = rest.popFirst() else { return false }
-                if escape == "u" {
-                    guard let unit = hex(&rest) else { return false }
-                    if unit >= 0xDC00, unit < 0xE000 { return false }
-                    if unit >= 0xD800, unit < 0xDC00 {
-                        guard take("\\", &rest), take("u", &rest), let low = hex(&rest), low >= 0xDC00, low < 0xE000
-                        else {
-                            return false
-                        }
-                    }
-                } else if !"\"\\/bfnrt".unicodeScalars.contains(escape) {
-                    return false
-                }
-            default: if next.value < 0x20 { return false }
-            }
-        }
-        return false
-    }
-
-    private static func hex(_ rest: inout Text) -> UInt32? {
-        let digits = rest.prefix(4)
-        guard digits.count == 4, digits.allSatisfy({ $0.properties.isASCIIHexDigit }) else { return nil }
-        rest.removeFirst(4)
-        return UInt32(String(String.UnicodeScalarView(digits)), radix: 16)
     }
 }

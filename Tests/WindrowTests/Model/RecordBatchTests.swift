@@ -103,6 +103,44 @@ func randomBatch(seed: UInt64) -> RecordBatch {
     }
 }
 
+/// Encodings that no batch has, under a checksum that is right.
+@Suite struct RecordBatchMaliceTests {
+    /// One series, then edits of a kind and a number of points.
+    private func decode(
+        _ edits: [(kind: UInt8, points: UInt32)], pointCount: UInt32, behind: Int
+    ) throws(RecordBatch.DecodingError) -> RecordBatch {
+        func bytes(_ integer: some FixedWidthInteger) -> [UInt8] {
+            withUnsafeBytes(of: integer.littleEndian) { Array($0) }
+        }
+        var body = bytes(UInt32(1)) + bytes(UInt32(edits.count)) + bytes(pointCount)
+        body += bytes(UInt8(0)) + bytes(Int64(1)) + [1, UInt8(ascii: "t")]
+        for edit in edits { body += bytes(edit.kind) + bytes(UInt32(0)) + bytes(edit.points) }
+        body += [UInt8](repeating: 0, count: behind)
+        let encoded = Array("WRB1".utf8) + bytes(body.withUnsafeBytes { CRC32C.checksum($0) }) + body
+        return try encoded.withUnsafeBytes { bytes in
+            Result { () throws(RecordBatch.DecodingError) in try RecordBatch(encoded: bytes) }
+        }.get()
+    }
+
+    @Test("edits that claim more points than a place in the batch can name are refused")
+    func manyPoints() throws {
+        let edits = [(kind: UInt8, points: UInt32)](repeating: (0x80, 144_000), count: 16_000)
+        #expect(throws: RecordBatch.DecodingError.self) { try decode(edits, pointCount: .max, behind: 0) }
+    }
+
+    @Test("bytes behind the last point are refused")
+    func bytesBehind() throws {
+        #expect(try decode([(0x80, 1)], pointCount: 1, behind: 16).points == [point(0, 0)])
+        #expect(throws: RecordBatch.DecodingError.self) { try decode([(0x80, 1)], pointCount: 1, behind: 17) }
+    }
+
+    @Test("an edit that belongs to no record is refused")
+    func noRecord() throws {
+        #expect(try decode([(0x80, 0), (0, 0)], pointCount: 0, behind: 0).recordCount == 1)
+        #expect(throws: RecordBatch.DecodingError.self) { try decode([(0, 0), (0x80, 0)], pointCount: 0, behind: 0) }
+    }
+}
+
 @Suite struct CRC32CTests {
     @Test("the check values of RFC 3720 come out")
     func checkValues() {

@@ -1,5 +1,6 @@
 import Testing
 
+@testable import FuzzTargets
 @testable import Windrow
 
 private let name = SeriesName(node: .id(NodeID(1)!), tag: Tag(unchecked: "t"))

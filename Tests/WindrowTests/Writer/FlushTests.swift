@@ -2,6 +2,7 @@ import LibPQ
 import Testing
 import WindrowTestSupport
 
+@testable import FuzzTargets
 @testable import Windrow
 
 private func point(_ time: Int64, _ value: Double) -> Point {

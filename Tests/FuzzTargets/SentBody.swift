@@ -1,0 +1,79 @@
+import Dispatch
+import HTTPTypes
+import Hummingbird
+import NIOCore
+import NIOEmbedded
+
+@testable import Windrow
+
+/// A gzip body on its way through the server's `BodyReader`.
+enum SentBody {
+    private static let limit = 1 << 16
+    /// Nothing is written to it: that takes a sender who waits for permission.
+    private static let channel = NIOAsyncTestingChannel()
+
+    /// nil when it is refused. In whatever pieces it comes.
+    static func inflate(_ sent: [UInt8]) throws(Violation) -> [UInt8]? {
+        let whole = read(sent, pieces: sent.count)
+        try check(whole == read(sent, pieces: 1 + sent.count % 13), "gzip in pieces is another body")
+        try check((whole?.count ?? 0) <= limit, "more bytes than the limit")
+        return whole
+    }
+
+    /// As the server reads a body; nil when it is refused.
+    static func read(_ sent: [UInt8], pieces size: Int) -> [UInt8]? {
+        let pieces = stride(from: 0, to: sent.count, by: max(size, 1)).map { start in
+            ByteBuffer(bytes: sent[start..<min(start + size, sent.count)])
+        }
+        let request = Request(
+            head: HTTPRequest(
+                method: .post, scheme: "http", authority: "localhost", path: "/",
+                headerFields: [.contentEncoding: "gzip"]),
+            body: RequestBody(
+                asyncSequence: AsyncStream { continuation in
+                    for piece in pieces { continuation.yield(piece) }
+                    continuation.finish()
+                }))
+        let reader = BodyReader(maxBody: limit, largestRecord: limit)
+        return wait {
+            guard let body = try? await reader.read(request, channel: channel) else { return nil }
+            return Array(body.buffer.readableBytesView)
+        }
+    }
+
+    /// libFuzzer calls on a thread of its own: it may be blocked.
+    private static func wait(_ body: @escaping @Sendable () async -> [UInt8]?) -> [UInt8]? {
+        final class Outcome: @unchecked Sendable {
+            var value: [UInt8]?
+        }
+        let outcome = Outcome()
+        let done = DispatchSemaphore(value: 0)
+        Task.detached {
+            outcome.value = await body()
+            done.signal()
+        }
+        done.wait()
+        return outcome.value
+    }
+
+    /// Stored, not deflated (RFC 1951, section 3.2.4), as one member (RFC 1952).
+    static func gzip(_ body: [UInt8]) -> [UInt8] {
+        var packed: [UInt8] = [0x1F, 0x8B, 8, 0, 0, 0, 0, 0, 0, 255]
+        func bytes(_ integer: some FixedWidthInteger) -> [UInt8] {
+            withUnsafeBytes(of: integer.littleEndian) { Array($0) }
+        }
+        var rest = body[...]
+        repeat {
+            let block = rest.prefix(0xFFFF)
+            rest = rest.dropFirst(0xFFFF)
+            let count = UInt16(block.count)
+            packed += [rest.isEmpty ? 1 : 0] + bytes(count) + bytes(~count) + block
+        } while !rest.isEmpty
+        var crc: UInt32 = ~0
+        for byte in body {
+            crc ^= UInt32(byte)
+            for _ in 0..<8 { crc = crc >> 1 ^ (crc & 1 == 1 ? 0xEDB8_8320 : 0) }
+        }
+        return packed + bytes(~crc) + bytes(UInt32(body.count))
+    }
+}

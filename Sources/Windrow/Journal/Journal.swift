@@ -73,7 +73,9 @@ final class Journal: Sendable {
                 metadata["dead letters saved"] = "\(saved.deadLetters)"
             }
             log.critical(
-                "the journal was damaged and is set aside; what could be read of it goes on in a new one",
+                setAside.saved == nil
+                    ? "the journal's write-ahead log was damaged and is kept aside; it was read to its end all the same"
+                    : "the journal was damaged and is set aside; what could be read of it goes on in a new one",
                 metadata: metadata)
         }
         ballast.restore()

@@ -1,0 +1,91 @@
+import Foundation
+import GRDB
+import Glibc
+
+// The new journal is written beside the damaged one, and takes its place when the damaged one has been renamed. So a crash
+// leaves the damaged file in its place, and all of this is done again; or no file there and a new one that is complete, which
+// only has to take its place. A log of the damaged file must not be there then: SQLite would take it for the new file's.
+
+extension JournalFile {
+    /// Puts a log in the place of a damaged one that SQLite reads to its end. A crash leaves either of them.
+    static func mendLog(_ file: String, keepingAs aside: String) throws -> Bool {
+        guard let mended = try JournalLog(file: file)?.mended else { return false }
+        let new = file + salvageSuffix
+        try mended.write(to: URL(fileURLWithPath: new))
+        let written = try FileHandle(forUpdating: URL(fileURLWithPath: new))
+        try written.synchronize()
+        try written.close()
+        guard link(file, aside) == 0, rename(new, file) == 0 else {
+            throw JournalError(
+                kind: .unusable, operation: "mend the damaged file \(file)", code: errno,
+                message: String(cString: strerror(errno)),
+                hint: "make the folder in journal.directory writable for the user that runs windrow")
+        }
+        try syncFolder(of: file)
+        return true
+    }
+
+    /// A page that was lost in the log may have held batches, and nothing else shows it than that their positions are missing.
+    static func tellMissing(_ db: Database, _ name: String) throws {
+        let row = try Row.fetchOne(
+            db, sql: "SELECT max(position) - min(position) + 1 - count(*), max(position) FROM batch HAVING count(*) > 0"
+        )
+        if let row, let missing: Int = row[0], missing > 0 {
+            try JournalSalvage.tell(missing, upTo: row[1], name, db)
+        }
+    }
+
+    private static let salvageSuffix = ".new"
+
+    /// Writes what can be read of a damaged journal to a file of its own.
+    static func salvage(_ path: String, damaged aside: String) throws -> JournalSalvage.Report {
+        let queue = try DatabaseQueue(path: path + salvageSuffix, configuration: configuration())
+        let report = try queue.writeWithoutTransaction { db in
+            try db.execute(sql: "PRAGMA synchronous = FULL")
+            try create(db)
+            return try JournalSalvage(into: db, named: aside).run(from: path)
+        }
+        try queue.close()
+        return report
+    }
+
+    static func finishSalvage(_ path: String, keepingAs aside: String) throws(JournalError) {
+        let new = path + salvageSuffix
+        if access(path, F_OK) == 0 {
+            // Of a crash in the middle: it begins anew.
+            for suffix in ["", "-wal", "-shm", "-journal"] { unlink(new + suffix) }
+        } else if access(new, F_OK) == 0 {
+            for suffix in ["-wal", "-shm"] {
+                // A log that was mended is kept already, as it was before.
+                if access(aside + suffix, F_OK) == 0 {
+                    unlink(path + suffix)
+                } else {
+                    try move(path + suffix, to: aside + suffix)
+                }
+            }
+            try move(new, to: path)
+            try syncFolder(of: path)
+        }
+    }
+
+    static func move(_ file: String, to name: String) throws(JournalError) {
+        guard rename(file, name) == 0 || errno == ENOENT else {
+            throw JournalError(
+                kind: .unusable, operation: "rename \(file) to \(name)", code: errno,
+                message: String(cString: strerror(errno)),
+                hint: "make the folder in journal.directory writable for the user that runs windrow")
+        }
+    }
+
+    /// Makes new names of files last: what is acknowledged from now on is in a file that must be found under its name.
+    private static func syncFolder(of file: String) throws(JournalError) {
+        let folder = String(file[..<(file.lastIndex(of: "/") ?? file.startIndex)])
+        let descriptor = Glibc.open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        defer { if descriptor >= 0 { close(descriptor) } }
+        guard descriptor >= 0, fsync(descriptor) == 0 else {
+            throw JournalError(
+                kind: .failed, operation: "sync the folder \(folder)", code: errno,
+                message: String(cString: strerror(errno)), hint: nil)
+        }
+    }
+}

@@ -10,7 +10,9 @@ struct DeadLetterSelection: ParsableArguments {
     @Option(help: "Only those with this reason, such as bad_value; may be given more than once.")
     var reason: [Rejection.Reason] = []
 
-    @Option(help: "Only those on topics that an MQTT filter matches, such as nodes/7/# or nodes/+/temperature.")
+    @Option(
+        help: "Only those on topics that an MQTT filter matches, such as nodes/7/# or nodes/+/temperature.",
+        transform: topicFilter)
     var topic: String?
 
     @Option(help: "Only those received at least this long ago, such as 7d.", transform: duration)
@@ -64,7 +66,11 @@ struct DeadLetterSelection: ParsableArguments {
         }
         return try names.filter { domain == nil || $0 == domain }.compactMap { name in
             do {
-                return try DeadLetters(of: name, configuration.journal).map { (name, $0) }
+                guard let letters = try DeadLetters(of: name, configuration.journal) else {
+                    printError("\(name): no journal in \(configuration.journal.directory) yet")
+                    return nil
+                }
+                return (name, letters)
             } catch {
                 printError("\(name): \(error)")
                 throw ExitCode.configuration
@@ -72,9 +78,21 @@ struct DeadLetterSelection: ParsableArguments {
         }
     }
 
+    private static func topicFilter(_ text: String) throws -> String {
+        let levels = text.split(separator: "/", omittingEmptySubsequences: false)
+        let isFilter =
+            !text.isEmpty && !levels.dropLast().contains("#")
+            && levels.allSatisfy { ["+", "#"].contains($0) || !$0.contains { "+#".contains($0) } }
+        guard isFilter else {
+            throw ValidationError(
+                "expected an MQTT filter, in which + is a whole level and # is the last one; found \(text)")
+        }
+        return text
+    }
+
     private static func duration(_ text: String) throws -> Duration {
-        guard let duration = Duration(withUnit: text) else {
-            throw ValidationError("expected a duration such as 30m, 2h or 7d, found \(text)")
+        guard let duration = Duration(withUnit: text), duration <= .seconds(36_500 * 86_400) else {
+            throw ValidationError("expected a duration such as 30m, 2h or 7d, up to 36500d; found \(text)")
         }
         return duration
     }

@@ -119,7 +119,7 @@ struct DeadLettersCommand: ParsableCommand {
                 } else if try wasDone(letters) {
                     let left = try describingErrors { try letters.count(of: marked) }
                     let again = left == 0 ? "" : ", \(left) refused again: see `windrow dead-letters list`"
-                    print("\(domain): \(marked.count - left) accepted\(again)")
+                    print("\(domain): \(marked.count - left) accepted, for PostgreSQL to store\(again)")
                 } else {
                     printError(
                         "\(domain): \(marked.count) marked; the daemon has not come to all of them in \(wait) s; see its log"

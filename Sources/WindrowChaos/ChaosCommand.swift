@@ -80,6 +80,7 @@ struct ChaosCommand: ParsableCommand {
         if !FileManager.default.fileExists(atPath: Injector.fakeTime) {
             leftOut.append((.clock, "there is no libfaketime"))
         }
+        if Sanitizer.isOn { leftOut.append((.clock, "libfaketime and a sanitizer do not go together")) }
         leftOut.removeAll { !chosen.contains($0.0) }
         return (chosen.filter { kind in !leftOut.contains { $0.0 == kind } }, leftOut)
     }

@@ -52,7 +52,7 @@ import WindrowTestSupport
         try replace("# no epoch", with: "epoch: s", in: station)
         try station.daemon.startAndWait()
         let retried = try deadLetters(station, "retry", "--all")
-        #expect(retried.contains("demo: 2 accepted, 1 refused again"))
+        #expect(retried.contains("demo: 2 accepted, for PostgreSQL to store, 1 refused again"))
         try station.waitUntilStored([time(0): 3, time(1): 2])
         #expect(try station.deadLetters().map(\.reason) == ["bad_value"])
 

@@ -24,7 +24,7 @@ final class DeadLetterRetry {
         self.journal = journal
         self.acceptance = acceptance
         self.metrics = metrics
-        decoder = rules.decoderForAll
+        decoder = rules.decoderForLate
         ownDecoder = try rules.decoderForOwn()
         self.log = log
     }

@@ -20,9 +20,14 @@ struct IntakeRules: Sendable {
         }
     }
 
-    /// For a message of which only the topic tells where it came from.
-    var decoderForAll: MessageDecoder {
-        MessageDecoder(subscriptions: subscriptions.flatMap(\.self), guards: guards)
+    /// For a message of which only the topic tells where it came from, and which comes late: where a subscription replaces windows,
+    /// it is a window of its own and continues none, or what was stored between it and the one before would go.
+    var decoderForLate: MessageDecoder {
+        var late = subscriptions.flatMap(\.self)
+        for place in late.indices where late[place].stream != nil {
+            late[place].stream = StreamRule(stream: 0, maxGap: 0, maxSpan: 0)
+        }
+        return MessageDecoder(subscriptions: late, guards: guards)
     }
 
     /// For what Windrow writes itself: messages that state everything.

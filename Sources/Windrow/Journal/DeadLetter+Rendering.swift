@@ -17,7 +17,7 @@ extension DeadLetter {
             case .point(let point):
                 Self.payload(
                     point.isDefinite ? .update : .insert, [Point(timestamp: point.timestamp, value: point.value)])
-            case .range(let range): Self.payload(.replace(range), [])
+            case .range(let range, let points): Self.payload(.replace(range), points[...])
             }
         self.init(name: name, payload: payload, rejection: Rejection(.refusedByDatabase, item.error.description))
     }

@@ -7,9 +7,10 @@ import GRDB
 // knows of the file by heart, it counts anew when it sees that somebody else has changed it (`Journal.noticeOthers`).
 
 /// A domain's dead letters, for an operator's command.
-public struct DeadLetters {
+public final class DeadLetters {
     private let queue: DatabaseQueue
-    private let folder: String
+    /// Held as long as no daemon runs: one that starts waits until the command is done.
+    private let lock: JournalLockHolder?
 
     /// Rows changed in one transaction: the daemon must not wait for long.
     private static let step = 500
@@ -17,13 +18,29 @@ public struct DeadLetters {
     /// nil when the domain has no journal yet.
     /// - Throws: `JournalError`: the file cannot be used by this user, is damaged, or is of another version.
     public init?(of domain: String, _ journal: JournalConfiguration) throws(JournalError) {
-        folder = journal.directory + "/" + domain
+        let folder = journal.directory + "/" + domain
         let path = folder + "/" + JournalFile.name
         guard access(path, F_OK) == 0 || errno != ENOENT else { return nil }
+        do throws(JournalError) {
+            lock = JournalLockHolder(try JournalLock(folder: folder))
+        } catch {
+            guard error.kind == .locked else { throw error }
+            lock = nil
+        }
         var configuration = GRDB.Configuration()
         configuration.busyMode = .timeout(10)
-        configuration.prepareDatabase { $0.add(function: DeadLetterFilter.matchTopic) }
+        configuration.prepareDatabase { db in
+            db.add(function: DeadLetterFilter.matchTopic)
+            // Overwriting what is dropped would fill the write-ahead log.
+            try db.execute(sql: "PRAGMA secure_delete = OFF")
+        }
         do {
+            // To open the file would cut such a log off where SQLite stops to understand it.
+            if lock != nil, try JournalLog(file: path + "-wal")?.mended != nil {
+                throw JournalError(
+                    kind: .failed, operation: "open it", code: nil, message: "its write-ahead log is damaged",
+                    hint: "start windrow: it mends the log")
+            }
             queue = try DatabaseQueue(path: path, configuration: configuration)
             try queue.read { try JournalFile.checkFormat($0) }
         } catch {
@@ -32,14 +49,7 @@ public struct DeadLetters {
     }
 
     /// Whether a daemon has the journal open.
-    public var isDaemonRunning: Bool {
-        do {
-            _ = try JournalLock(folder: folder)
-            return false
-        } catch {
-            return error.kind == .locked
-        }
-    }
+    public var isDaemonRunning: Bool { lock == nil }
 
     /// How many letters there are of each reason, the most frequent first.
     public func counts(_ filter: DeadLetterFilter) throws(JournalError) -> [(reason: String, count: Int)] {
@@ -149,5 +159,14 @@ public struct DeadLetters {
         } catch {
             throw JournalError(error, operation: operation)
         }
+    }
+}
+
+/// What a class needs to hold a value that cannot be copied, or none.
+private final class JournalLockHolder {
+    private let lock: JournalLock
+
+    init(_ lock: consuming JournalLock) {
+        self.lock = lock
     }
 }

@@ -2,8 +2,8 @@ import Foundation
 import GRDB
 
 extension Journal {
-    /// Stores dead letters found after acceptance. `origin` names the place in the journal that each comes from: one that is
-    /// there already, because a crash made the daemon read that place twice, is not stored again.
+    /// Stores dead letters found after acceptance. `origin` names what each is about: one that is there already, because a crash
+    /// made the daemon come there twice, is kept once.
     ///
     /// Their points were acknowledged, so these letters never make room for others: when there is no room, it throws `full`.
     func append(deadLetters: [(letter: DeadLetter, origin: String?)]) throws(JournalError) {
@@ -26,14 +26,15 @@ extension Journal {
             sql: """
                 INSERT INTO dead_letter
                     (received_at, topic, reason, detail, payload, payload_size, bytes, origin, overwrite)
-                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (origin) DO NOTHING
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
                 """)
         for (letter, origin) in letters {
+            if let origin { bytes -= try remove(origin, db) }
             try insert.execute(arguments: [
                 letter.receivedAt.microseconds, letter.topic, letter.reason.rawValue, letter.detail,
                 Data(letter.payload), letter.payloadSize, letter.byteCount, origin, letter.overwrite,
             ])
-            if db.changesCount > 0 { bytes += letter.byteCount }
+            bytes += letter.byteCount
         }
         let dropped = try makeRoom(&bytes, db)
         if bytes > maxDeadLetterBytes, letters.contains(where: { $0.origin != nil }) {
@@ -45,6 +46,16 @@ extension Journal {
             $0.deadLetterBytes = bytes
             $0.deadLettersDropped += dropped
         }
+    }
+
+    /// A letter that is there already gives way: in the order of a retry the latest refusal counts.
+    /// - Returns: the bytes that it took.
+    private func remove(_ origin: String, _ db: Database) throws -> Int {
+        let bytes = try Int.fetchOne(
+            db, sql: "SELECT coalesce(CAST(bytes AS INTEGER), 0) FROM dead_letter WHERE origin = ?", arguments: [origin]
+        )
+        if bytes != nil { try db.execute(sql: "DELETE FROM dead_letter WHERE origin = ?", arguments: [origin]) }
+        return bytes ?? 0
     }
 
     private func makeRoom(_ bytes: inout Int, _ db: Database) throws -> Int {

@@ -62,7 +62,7 @@ final class Journal: Sendable {
                 kind: .unusable, operation: "make the folder \(folder)", code: nil, message: error.localizedDescription,
                 hint: "make the folder in journal.directory writable for the user that runs windrow")
         }
-        lock = try JournalLock(folder: folder)
+        lock = try JournalLock(folder: folder, patience: .seconds(2))
         ballast = JournalBallast(folder: folder, size: min(Self.ballastSize, maxSize / 8))
         let (pool, setAside) = try Self.openFile(folder, ballast)
         if let setAside {
@@ -89,27 +89,47 @@ final class Journal: Sendable {
                     try JournalFile.uuid(db), try JournalFile.lastPosition(db), try Self.usedBytes(db)
                 )
             }
-            guard let uuid, let last else { preconditionFailure("JournalFile opens no journal without them") }
-            name = Mutex(uuid)
-            if let noted = lock.notedPosition(of: uuid), noted.number > last {
-                lastPositionAtOpen = noted
-                log.critical(
-                    "the journal has lost its end; what was there and not in PostgreSQL yet is lost",
-                    metadata: ["positions": "\(last + 1) to \(noted.number)"])
-                try pool.write { db in
-                    try JournalSalvage.tell(
-                        Int(noted.number - last), upTo: noted.number, "end of \(JournalFile.name)", db)
-                    // None is given away twice.
-                    try db.execute(
-                        sql: "UPDATE sqlite_sequence SET seq = ? WHERE name = 'batch'", arguments: [noted.number])
-                }
-            } else {
-                lastPositionAtOpen = JournalPosition(last)
+            guard let uuid, let last else {
+                throw JournalError(
+                    kind: .failed, operation: "open the journal", code: nil,
+                    message: "its UUID or last position is gone",
+                    hint: nil)
             }
+            name = Mutex(uuid)
+            lastPositionAtOpen = JournalPosition(try Self.tellLoss(pool, lock.noted, uuid, last, log))
             usage = Mutex(Usage(bytes: bytes))
         } catch {
             throw JournalError(error, operation: "read the journal")
         }
+        lock.note(lastPositionAtOpen, of: uuid)
+    }
+
+    /// Compares the journal with the note of what was in it last, and tells the log and the dead letters when something is gone.
+    /// - Returns: the last position that was given away.
+    private static func tellLoss(
+        _ pool: DatabasePool, _ noted: (journal: NodeUUID, position: JournalPosition)?, _ uuid: NodeUUID, _ last: Int64,
+        _ log: Logger
+    ) throws -> Int64 {
+        guard let noted, noted.position.number > 0 else { return last }
+        if noted.journal != uuid {
+            log.critical(
+                "this is not the journal that was here before; what that held and was not in PostgreSQL yet is lost",
+                metadata: ["journal": "\(noted.journal)", "last position": "\(noted.position.number)"])
+            try pool.write { try JournalSalvage.tell(1, upTo: noted.position.number, "journal \(noted.journal)", $0) }
+        } else if noted.position.number > last {
+            log.critical(
+                "the journal has lost its end; what was there and not in PostgreSQL yet is lost",
+                metadata: ["positions": "\(last + 1) to \(noted.position.number)"])
+            try pool.write { db in
+                try JournalSalvage.tell(
+                    Int(noted.position.number - last), upTo: noted.position.number, "end of the journal", db)
+                // None is given away twice.
+                try db.execute(
+                    sql: "UPDATE sqlite_sequence SET seq = ? WHERE name = 'batch'", arguments: [noted.position.number])
+            }
+            return noted.position.number
+        }
+        return last
     }
 
     /// Room for what intake may read next. Once full, the answer stays no until a tenth of `maxSize` is free again.
@@ -140,7 +160,9 @@ final class Journal: Sendable {
         let bound = maxSize - Self.reserve(maxSize) - usedBytes
         var disk = statvfs()
         guard statvfs(ballast.path, &disk) == 0 else { return bound }
-        return min(bound, Int(disk.f_bavail) * Int(disk.f_frsize))
+        let (free, overflow) = Int(clamping: disk.f_bavail).multipliedReportingOverflow(
+            by: Int(clamping: disk.f_frsize))
+        return overflow ? bound : min(bound, free)
     }
 
     /// Bytes in use, dead letters included.
@@ -297,17 +319,14 @@ final class Journal: Sendable {
             defer { usage.versionOfOthers = version }
             return usage.versionOfOthers != version
         }
-        if isNews {
-            try write("count the journal") { _ in }
-            usage.withLock { $0.deadLetterBytes = nil }
-        }
+        if isNews { try write("count the journal") { _ in usage.withLock { $0.deadLetterBytes = nil } } }
     }
 
-    /// Gives the journal a new UUID: no position that the database knows is one of this journal any more.
-    func rename() throws(JournalError) {
-        let fresh = UUID().uuidString.lowercased()
-        try write("rename the journal") { try $0.execute(sql: "UPDATE journal SET uuid = ?", arguments: [fresh]) }
-        if let uuid = NodeUUID(fresh) { name.withLock { $0 = uuid } }
+    /// Gives the journal a new UUID: its positions are no longer those that the database knows of the old one.
+    func rename(to fresh: NodeUUID) throws(JournalError) {
+        try write("rename the journal") { try $0.execute(sql: "UPDATE journal SET uuid = ?", arguments: ["\(fresh)"]) }
+        name.withLock { $0 = fresh }
+        lock.note(lastPositionAtOpen, of: fresh)
     }
 
     /// Ends all use of the journal.

@@ -15,7 +15,9 @@ extension JournalFile {
         let written = try FileHandle(forUpdating: URL(fileURLWithPath: new))
         try written.synchronize()
         try written.close()
-        guard link(file, aside) == 0, rename(new, file) == 0 else {
+        // Not every file system has a second name for a file.
+        if link(file, aside) != 0 { try FileManager.default.copyItem(atPath: file, toPath: aside) }
+        guard rename(new, file) == 0 else {
             throw JournalError(
                 kind: .unusable, operation: "mend the damaged file \(file)", code: errno,
                 message: String(cString: strerror(errno)),
@@ -51,7 +53,9 @@ extension JournalFile {
 
     static func finishSalvage(_ path: String, keepingAs aside: String) throws(JournalError) {
         let new = path + salvageSuffix
-        if access(path, F_OK) == 0 {
+        var file = stat()
+        let isThere = stat(path, &file) == 0
+        if isThere && file.st_size > 0 {
             // Of a crash in the middle: it begins anew.
             for suffix in ["", "-wal", "-shm", "-journal"] { unlink(new + suffix) }
         } else if access(new, F_OK) == 0 {
@@ -65,6 +69,10 @@ extension JournalFile {
             }
             try move(new, to: path)
             try syncFolder(of: path)
+        } else if access(path + "-wal", F_OK) == 0 {
+            // The file is gone, and SQLite would wipe its log away.
+            try move(path + "-wal", to: aside + "-wal")
+            unlink(path + "-shm")
         }
     }
 

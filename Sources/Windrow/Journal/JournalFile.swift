@@ -62,6 +62,8 @@ enum JournalFile {
                 // GRDB chooses NORMAL for WAL, which may lose the last transactions in a power cut.
                 try db.execute(sql: "PRAGMA synchronous = FULL")
                 try checkOrCreate(db)
+                // What an earlier run has left in the log must not be taken for a part of what this one adds (`JournalLog`).
+                _ = try db.checkpoint(.truncate)
             }
             return pool
         } catch let error as DatabaseError where isDamage(error) {
@@ -187,6 +189,12 @@ extension JournalError {
     init(_ error: any Error, operation: String) {
         if let error = error as? JournalError {
             self = error
+            return
+        }
+        if (error as? CocoaError)?.code == .fileWriteOutOfSpace {
+            self.init(
+                kind: .full, operation: operation, code: ENOSPC, message: "the disk is full",
+                hint: "free space on the disk that holds journal.directory")
             return
         }
         guard let error = error as? DatabaseError else {

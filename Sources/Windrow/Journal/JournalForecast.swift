@@ -8,6 +8,8 @@ struct JournalForecast: Sendable {
     /// The place in `milestones` that was told last.
     private var told: Int?
 
+    /// Of the journal, before the log is told.
+    private static let leastShare = 0.1
     /// How far growth is looked back upon.
     private static let span = Duration.seconds(120)
     /// A shorter look back says nothing.
@@ -37,6 +39,8 @@ struct JournalForecast: Sendable {
         }
         let left = (now - began - Self.edge) * (Double(max(room, 0)) / Double(after - before))
         timeUntilFull = left
+        // A journal with little in it is no news, however fast a moment has filled it.
+        guard Double(bytes) >= Self.leastShare * Double(bytes + max(room, 0)) else { return false }
         guard let reached = Self.milestones.lastIndex(where: { left <= $0 }), told.map({ reached > $0 }) ?? true else {
             return false
         }

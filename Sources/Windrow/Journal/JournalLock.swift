@@ -7,7 +7,8 @@ import Glibc
 struct JournalLock: ~Copyable, Sendable {
     private let descriptor: Int32
 
-    init(folder: String) throws(JournalError) {
+    /// - Parameter patience: how long another process may go on holding it: an operator's command does so for a moment.
+    init(folder: String, patience: Duration = .zero) throws(JournalError) {
         let path = folder + "/lock"
         descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o640)
         guard descriptor >= 0 else {
@@ -15,7 +16,13 @@ struct JournalLock: ~Copyable, Sendable {
                 kind: .unusable, operation: "open \(path)", code: errno, message: String(cString: strerror(errno)),
                 hint: "make the folder in journal.directory writable for the user that runs windrow")
         }
-        guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+        let deadline = ContinuousClock.now + patience
+        var isHeld = flock(descriptor, LOCK_EX | LOCK_NB) == 0
+        while !isHeld, errno == EWOULDBLOCK, .now < deadline {
+            usleep(50_000)
+            isHeld = flock(descriptor, LOCK_EX | LOCK_NB) == 0
+        }
+        guard isHeld else {
             let code = errno
             close(descriptor)
             throw JournalError(
@@ -27,23 +34,33 @@ struct JournalLock: ~Copyable, Sendable {
     private struct Note {
         var journal: NodeUUID
         var position: Int64
+        var checksum: UInt64 = 0
+
+        /// Of what stands before it.
+        var expected: UInt64 {
+            var copy = self
+            copy.checksum = 0
+            return withUnsafeBytes(of: &copy) { UInt64(CRC32C.checksum($0)) }
+        }
     }
 
-    /// Any thread; the journal's appends are one after the other.
+    /// Any thread, one at a time.
     func note(_ position: JournalPosition, of journal: NodeUUID) {
         var note = Note(journal: journal, position: position.number)
+        note.checksum = note.expected
         // Without it only a check is missing.
         _ = pwrite(descriptor, &note, MemoryLayout<Note>.size, 0)
     }
 
-    /// The last position that was noted for a journal; nil when there is none of it.
-    func notedPosition(of journal: NodeUUID) -> JournalPosition? {
-        var note = Note(journal: journal, position: 0)
-        guard pread(descriptor, &note, MemoryLayout<Note>.size, 0) == MemoryLayout<Note>.size, note.journal == journal
+    /// The last position that was noted, and of which journal; nil when there is none.
+    var noted: (journal: NodeUUID, position: JournalPosition)? {
+        var note = Note(journal: NodeUUID(high: 0, low: 0), position: 0)
+        guard pread(descriptor, &note, MemoryLayout<Note>.size, 0) == MemoryLayout<Note>.size,
+            note.checksum == note.expected
         else {
             return nil
         }
-        return JournalPosition(note.position)
+        return (note.journal, JournalPosition(note.position))
     }
 
     deinit {

@@ -40,6 +40,8 @@ struct JournalLog {
         let sound = soundFrames(salts)
         guard sound <= last else { return nil }
         // The last transaction of all may have been cut off by a crash; an earlier one was synced.
+        // Without a header nothing tells that this is a log at all, but frames that fit together.
+        guard hasSoundHeader || fits(frame: 1) || fits(frame: 2) else { return nil }
         let goesOn = (sound..<last).contains { self.salts(of: $0) == salts && isCommit($0) }
         return goesOn || !hasSoundHeader ? rewritten(through: last, salts) : nil
     }
@@ -85,6 +87,17 @@ struct JournalLog {
             }
         }
         return frameCount
+    }
+
+    /// Whether the frame's checksum continues the one that stands in the frame before it.
+    private func fits(frame: Int) -> Bool {
+        guard frame < frameCount else { return false }
+        let (before, start) = (start(of: frame - 1), start(of: frame))
+        return [true, false].contains { isBigEndian in
+            let sum = Checksum(isBigEndian: isBigEndian, first: word(before + 16), second: word(before + 20))
+                .adding(bytes, start..<start + 8).adding(bytes, start + Self.frameHeaderSize..<start + frameSize)
+            return sum.first == word(start + 16) && sum.second == word(start + 20)
+        }
     }
 
     // MARK: Mending

@@ -37,16 +37,20 @@ struct JournalSalvage {
         // Without this, SQLite reads nothing of a file that is shorter than it says.
         configuration.prepareDatabase { try $0.execute(sql: "PRAGMA writable_schema = ON") }
         // Not to be had when the file is no database at all, or its first page is gone.
-        guard let source = try? DatabaseQueue(path: path, configuration: configuration) else { return Report() }
+        guard let source = try readable({ try DatabaseQueue(path: path, configuration: configuration) }) else {
+            return Report()
+        }
         let report = try source.writeWithoutTransaction { source in
             var report = Report()
             try target.inTransaction {
-                if let uuid = readable({ try JournalFile.uuid(source) }) {
+                if let uuid = try readable({ try JournalFile.uuid(source) }) {
                     try target.execute(sql: "UPDATE journal SET uuid = ?", arguments: ["\(uuid)"])
                 }
-                try saveBatches(source, &report)
+                // In this order: the letters keep their numbers, and new ones come behind them.
                 try saveDeadLetters(source, &report)
-                for row in readable({ try Row.fetchAll(source, sql: "SELECT session, filter FROM subscription") }) ?? []
+                try saveBatches(source, &report)
+                for row in try readable({ try Row.fetchAll(source, sql: "SELECT session, filter FROM subscription") })
+                    ?? []
                 {
                     try target.execute(
                         sql: "INSERT OR IGNORE INTO subscription (session, filter) VALUES (?, ?)",
@@ -56,17 +60,17 @@ struct JournalSalvage {
             }
             return report
         }
-        try? source.close()
+        _ = try readable { try source.close() }
         return report
     }
 
     private func saveBatches(_ source: Database, _ report: inout Report) throws {
-        let last = lastKey(of: "batch", source)
-        let keys = keys("position", of: "batch", upTo: last, source)
+        let last = try lastKey(of: "batch", source)
+        let keys = try keys("position", of: "batch", upTo: last, source)
         var (unreadable, end) = (keys.unreadable + keys.missing, keys.lastUnreadable)
         if keys.missing > 0, end == nil { end = keys.found.first }
         for position in keys.found.reversed() {
-            let row = readable {
+            let row = try readable {
                 try Row.fetchOne(
                     source,
                     sql: "SELECT position, points, body FROM batch WHERE position = ? AND typeof(body) = 'blob'",
@@ -88,14 +92,18 @@ struct JournalSalvage {
         if let end { try Self.tell(unreadable, upTo: end, name, target) }
     }
 
-    /// Keeps a dead letter that says what is missing.
+    /// Keeps a dead letter that says how many batches are missing.
     static func tell(_ count: Int, upTo end: Int64, _ name: String, _ db: Database) throws {
-        let rejection = Rejection(
-            .journalDamaged,
-            "at least \(count) batches, up to position \(end), are missing or cannot be read (\(name)); "
-                + "those that were not in PostgreSQL yet are lost unless that file can be repaired")
+        let what =
+            "at least \(count) batches, up to position \(end), are missing or cannot be read; "
+            + "those that were not in PostgreSQL yet are lost"
+        try tell(what, upTo: end, name, db)
+    }
+
+    private static func tell(_ what: String, upTo end: Int64, _ name: String, _ db: Database) throws {
+        let rejection = Rejection(.journalDamaged, "\(what) (\(name))")
         let letter = DeadLetter(
-            receivedAt: .now, topic: "journal positions up to \(end)",
+            receivedAt: .now, topic: "journal",
             payload: UnsafeRawBufferPointer(start: nil, count: 0), rejection: rejection)
         try db.execute(
             sql: """
@@ -105,33 +113,41 @@ struct JournalSalvage {
                 """,
             arguments: [
                 letter.receivedAt.microseconds, letter.topic, letter.reason.rawValue, letter.detail,
-                Data(letter.payload), letter.payloadSize, letter.byteCount, "\(name) \(end)",
+                Data(letter.payload), letter.payloadSize, letter.byteCount, "\(name) \(end) \(what.prefix(20))",
             ])
     }
 
     private func saveDeadLetters(_ source: Database, _ report: inout Report) throws {
-        let version = readable { try Int.fetchOne(source, sql: "PRAGMA user_version") } ?? 0
+        let version = try readable { try Int.fetchOne(source, sql: "PRAGMA user_version") } ?? 0
         let columns =
-            "received_at, topic, reason, detail, payload, payload_size, bytes, origin"
+            "id, received_at, topic, reason, detail, payload, payload_size, bytes, origin"
             + (version >= 2 ? ", overwrite, retry" : "")
         let marks = columns.split(separator: ",").map { _ in "?" }.joined(separator: ",")
-        for id in keys("id", of: "dead_letter", upTo: lastKey(of: "dead_letter", source), source).found.reversed() {
-            let row = readable {
+        let last = try lastKey(of: "dead_letter", source)
+        let keys = try keys("id", of: "dead_letter", upTo: last, source)
+        var unreadable = keys.unreadable
+        for id in keys.found.reversed() {
+            let row = try readable {
                 try Row.fetchOne(source, sql: "SELECT \(columns) FROM dead_letter WHERE id = ?", arguments: [id])
             }
-            guard let row else { continue }
-            try target.execute(
-                sql: "INSERT OR IGNORE INTO dead_letter (\(columns)) VALUES (\(marks))",
-                arguments: StatementArguments(row.databaseValues))
-            report.deadLetters += 1
+            if let row {
+                try target.execute(
+                    sql: "INSERT OR IGNORE INTO dead_letter (\(columns)) VALUES (\(marks))",
+                    arguments: StatementArguments(row.databaseValues))
+            }
+            if row != nil, target.changesCount > 0 { report.deadLetters += 1 } else { unreadable += 1 }
         }
+        try setSequence(max(last ?? 0, keys.found.first ?? 0), of: "dead_letter")
+        if unreadable > 0 { try Self.tell("\(unreadable) dead letters cannot be read", upTo: last ?? 0, name, target) }
     }
 
-    private func keys(_ key: String, of table: String, upTo last: Int64?, _ source: Database) -> ReadableKeys {
+    private func keys(_ key: String, of table: String, upTo last: Int64?, _ source: Database) throws -> ReadableKeys {
         // Either may be damaged: the end of the table, and the last key that was given away.
-        let highest = readable { try Int64.fetchOne(source, sql: "SELECT max(\(key)) FROM \(table)") }
+        let highest = try readable { try Int64.fetchOne(source, sql: "SELECT max(\(key)) FROM \(table)") }
         let end = [highest, last].compactMap(\.self).max() ?? Self.positionGap
-        return ReadableKeys(downFrom: end) { wanted in
+        var failure: (any Error)?
+        let keys = ReadableKeys(downFrom: end) { wanted in
+            if failure != nil { return .nothing }
             do {
                 let found = try Int64.fetchOne(
                     source, sql: "SELECT \(key) FROM \(table) WHERE \(key) <= ? ORDER BY \(key) DESC LIMIT 1",
@@ -139,14 +155,19 @@ struct JournalSalvage {
                 guard let found else { return .nothing }
                 // A key that is out of its place is part of the damage.
                 return found > 0 && found <= wanted ? .key(found) : .damaged
-            } catch {
+            } catch let error as DatabaseError where Self.isDamage(error) {
                 return .damaged
+            } catch {
+                failure = error
+                return .nothing
             }
         }
+        if let failure { throw failure }
+        return keys
     }
 
-    private func lastKey(of table: String, _ source: Database) -> Int64? {
-        readable {
+    private func lastKey(of table: String, _ source: Database) throws -> Int64? {
+        try readable {
             try Int64.fetchOne(
                 source, sql: "SELECT CAST(seq AS INTEGER) FROM sqlite_sequence WHERE name = ?", arguments: [table])
         }
@@ -157,8 +178,21 @@ struct JournalSalvage {
         try target.execute(sql: "INSERT INTO sqlite_sequence (name, seq) VALUES (?, ?)", arguments: [table, last])
     }
 
-    /// nil for what is not there or cannot be read: either is part of the damage.
-    private func readable<R>(_ body: () throws -> R?) -> R? {
-        do { return try body() } catch { return nil }
+    /// nil for what is not there or is damaged. Any other error says nothing about the file, such as that of a full disk.
+    private func readable<R>(_ body: () throws -> R?) throws -> R? {
+        do {
+            return try body()
+        } catch let error as DatabaseError where Self.isDamage(error) {
+            return nil
+        } catch is RowDecodingError {
+            return nil
+        }
+    }
+
+    private static func isDamage(_ error: DatabaseError) -> Bool {
+        [.SQLITE_CORRUPT, .SQLITE_NOTADB].contains(error.resultCode)
+            || [.SQLITE_IOERR_READ, .SQLITE_IOERR_SHORT_READ, .SQLITE_IOERR_DATA].contains(error.extendedResultCode)
+            // The schema is part of what can be damaged.
+            || error.resultCode == .SQLITE_ERROR
     }
 }

@@ -121,16 +121,17 @@ actor Dispatcher {
             } else {
                 try database.schema.check(connection)
             }
-            let loaded = try LanePositions(schema: database.schema, journal: journal.uuid).load(
-                lanes: lanes.count, connection)
+            let positions = LanePositions(schema: database.schema, journal: journal.uuid)
+            let loaded = try positions.load(lanes: lanes.count, connection)
             if loaded.allSatisfy({ $0 <= journal.lastPositionAtOpen }) { return loaded }
-            // Restored from a backup, say: its new positions would be taken for ones that are written already.
-            log.error(
-                "the journal is older than what was written from it; all that it holds is written again under a new name"
-            )
-            try journal.rename()
-            return try LanePositions(schema: database.schema, journal: journal.uuid).load(
-                lanes: lanes.count, connection)
+            // Restored from a backup, say: its new positions would be taken for ones that are written already. What it held when it
+            // was opened is written as far as the lanes had come.
+            log.error("the journal is older than what was written from it; it goes on under a new name")
+            let fresh = NodeUUID(high: .random(in: .min ... .max), low: .random(in: .min ... .max))
+            let reached = loaded.map { min($0, journal.lastPositionAtOpen) }
+            try LanePositions(schema: database.schema, journal: fresh).store(reached, connection)
+            try journal.rename(to: fresh)
+            return reached
         }
         guard let loaded else { return false }
         committedAtStart = loaded

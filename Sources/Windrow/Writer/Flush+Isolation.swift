@@ -8,7 +8,8 @@ import LibPQ
 struct RefusedItem: Sendable {
     enum Content: Sendable {
         case point(PendingPoint)
-        case range(TimeRange)
+        /// With the points in it: together they are the edit that was meant.
+        case range(TimeRange, [Point])
     }
 
     var series: SeriesID
@@ -16,11 +17,12 @@ struct RefusedItem: Sendable {
     var error: PostgresError
 
     /// The same whenever the same thing is refused: after a crash the points may come in other flushes.
-    var origin: String {
-        switch content {
+    func origin(_ name: SeriesName?) -> String {
+        let series = name.map { "\($0)" } ?? "series \(series.number)"
+        return switch content {
         case .point(let point):
-            "series \(series.number) \(point.isDefinite ? "update" : "insert") \(point.timestamp.microseconds) \(point.value)"
-        case .range(let range): "series \(series.number) \(range.first.microseconds) to \(range.last.microseconds)"
+            "\(series) \(point.isDefinite ? "update" : "insert") \(point.timestamp.microseconds) \(point.value)"
+        case .range(let range, _): "\(series) \(range.first.microseconds) to \(range.last.microseconds)"
         }
     }
 }
@@ -40,14 +42,19 @@ extension Flush {
         let ranges = windows.flatMap { id, window in window.deleted.ranges.map { (id: id, range: $0) } }
         let points = windows.flatMap { id, window in window.points.map { (id: id, point: $0) } }
 
-        try connection.script("BEGIN")
+        // A constraint that is deferred must fail where its row is, not at COMMIT.
+        try connection.script("BEGIN; SET CONSTRAINTS ALL IMMEDIATE")
         do {
             try bisect(ranges[...], connection) { part throws(PostgresError) in
                 var columns = FlushPlan.Ranges()
                 for (id, range) in part { columns.append(id, range) }
                 outcome.deletions += try delete(columns, connection)
             } refuse: { item, error in
-                refused.append(RefusedItem(series: item.id, content: .range(item.range), error: error))
+                let points = windows.first { $0.id == item.id }?.window.points.filter {
+                    item.range.contains($0.timestamp)
+                }
+                let edit = (points ?? []).map { Point(timestamp: $0.timestamp, value: $0.value) }
+                refused.append(RefusedItem(series: item.id, content: .range(item.range, edit), error: error))
             }
             try bisect(points[...], connection) { part throws(PostgresError) in
                 var (definite, tentative) = (FlushPlan.Columns(), FlushPlan.Columns())

@@ -223,7 +223,9 @@ actor Lane {
         self.refused = refused
         if refused.isEmpty { return }
         let names = try Catalog.names(of: Set(refused.map(\.series)), settings.database.schema, connection)
-        let letters = refused.map { (letter: DeadLetter($0, name: names[$0.series]), origin: Optional($0.origin)) }
+        let letters = refused.map {
+            (letter: DeadLetter($0, name: names[$0.series]), origin: Optional($0.origin(names[$0.series])))
+        }
         try journal.append(deadLetters: letters)
         log.error(
             "PostgreSQL refuses points for their content; they are kept as dead letters",

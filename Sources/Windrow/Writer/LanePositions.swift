@@ -30,6 +30,15 @@ struct LanePositions {
         }
     }
 
+    /// Of a journal that the database does not know yet.
+    func store(_ positions: [JournalPosition], _ connection: Connection) throws(PostgresError) {
+        try connection.execute(
+            """
+            INSERT INTO \(schema.qualified("progress")) (journal, lane, position)
+            SELECT $1, lane - 1, position FROM unnest($2::bigint[]) WITH ORDINALITY AS p (position, lane)
+            """, [.uuid(UUIDBytes(journal)), .int8Array(positions.map(\.number))])
+    }
+
     /// Where one lane stands; nil when the database does not know it.
     func load(lane: Int, _ connection: Connection) throws(PostgresError) -> JournalPosition? {
         let rows = try connection.execute(

@@ -26,7 +26,7 @@ struct LaneWork: Sendable {
             guard edit.series == item.series else { return false }
             switch item.content {
             case .point(let point): return points[edit.points].contains { $0.timestamp == point.timestamp }
-            case .range(let range):
+            case .range(let range, _):
                 guard case .replace(let own) = edit.action else { return false }
                 return own.first <= range.last && range.first <= own.last
             }

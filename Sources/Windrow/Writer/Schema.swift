@@ -119,7 +119,8 @@ extension Schema {
     /// Whether `point` is a partitioned table.
     func hasPartitionedPoints(_ connection: Connection) throws(PostgresError) -> Bool {
         try connection.execute(
-            "SELECT relkind = 'p' FROM pg_class WHERE oid = to_regclass($1)", [.text(qualified("point"))]
+            "SELECT coalesce((SELECT relkind = 'p' FROM pg_class WHERE oid = to_regclass($1)), false)",
+            [.text(qualified("point"))]
         ).bool(0, 0)
     }
 

@@ -88,6 +88,67 @@ import WindrowTestSupport
         try station.checkAccounting()
     }
 
+    @Test("messages of a stream window that are retried late replace their own windows and nothing between them")
+    func lateStream() throws {
+        let station = try Station(subscription: "            overwrite: replace_window\n            # no epoch")
+        try station.daemon.startAndWait()
+        let topic = "\(station.root)/1/t"
+        let seconds = time(0) / 1_000_000
+        var expected: [Int64: Double] = [:]
+        for second in 0..<20 {
+            // Every fifth is rejected.
+            let stamp = second % 5 == 4 ? "\(seconds + Int64(second))" : #""\#(stamp(second))""#
+            try station.publisher.publish(#"{"v": \#(second), "ts": \#(stamp)}"#, on: topic)
+            expected[time(Int64(second))] = Double(second)
+        }
+        try waitUntil("four are rejected") { try station.deadLetters().count == 4 }
+        #expect(try station.daemon.stop() == 0)
+        try replace("# no epoch", with: "epoch: s", in: station)
+        try station.daemon.startAndWait()
+        #expect(try deadLetters(station, "retry", "--all").contains("demo: 4 accepted"))
+        try station.waitUntilStored(expected)
+        // Nor does the stream go on from where they were.
+        try station.publisher.publish(#"{"v": 20, "ts": "\#(stamp(20))"}"#, on: topic)
+        expected[time(20)] = 20
+        try station.waitUntilStored(expected)
+    }
+
+    @Test("a range that PostgreSQL refuses to delete is kept with its points, so that a retry is the same edit")
+    func refusedRange() throws {
+        let station = try Station()
+        try station.daemon.startAndWait()
+        try station.publisher.publish(#"{"v": 1, "ts": "\#(stamp(1))"}"#, on: "\(station.root)/1/t")
+        try station.waitUntilStored([time(1): 1])
+        let connection = try Connection(station.database, applicationName: "windrow tests")
+        try connection.script(
+            """
+            CREATE FUNCTION windrow.refuse() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN RAISE 'no deleting'; END$$;
+            CREATE TRIGGER refuse BEFORE DELETE ON windrow.point FOR EACH ROW EXECUTE FUNCTION windrow.refuse();
+            """)
+        try station.publisher.publish(
+            #"{"data": [{"v": 2, "ts": "\#(stamp(0))"}, {"v": 3, "ts": "\#(stamp(2))"}], "overwrite": "replace_window"}"#,
+            on: "\(station.root)/1/t")
+        try station.waitUntilStored([time(0): 2, time(1): 1, time(2): 3])
+        #expect(try station.deadLetters().map(\.reason) == ["refused_by_database"])
+        try connection.execute("DROP TRIGGER refuse ON windrow.point")
+        #expect(try deadLetters(station, "retry", "--all").contains("demo: 1 accepted"))
+        try station.waitUntilStored([time(0): 2, time(2): 3])
+    }
+
+    @Test(
+        "filters and durations that are none are wrong usage",
+        arguments: [
+            ["--topic", "nodes/#/x"], ["--topic", "nodes/1#"], ["--topic", ""], ["--newer-than", "99999999999d"],
+            ["--older-than", "7"],
+        ])
+    func wrongFilters(arguments: [String]) throws {
+        let station = try Station()
+        let result = try Command.run(
+            Project.program("windrow"),
+            ["dead-letters", "list", "--config", station.daemon.configuration] + arguments)
+        #expect(result.status == 64, "\(result.errors)")
+    }
+
     @Test("a command that would change letters needs to be told which")
     func needsSelection() throws {
         let station = try Station()

@@ -227,6 +227,21 @@ import WindrowTestSupport
         }
     }
 
+    @Test("a log that is no log is left to SQLite, and the journal can be closed and opened again")
+    func garbageLog() throws {
+        let folder = try TemporaryFolder()
+        let path = folder.path + "/journal.sqlite"
+        let (uuid, kept) = try Self.fill(folder)
+        try Data(String(repeating: "hello world\n", count: 20_000).utf8).write(to: URL(fileURLWithPath: path + "-wal"))
+        for _ in 0..<2 {
+            let journal = try Self.open(folder)
+            #expect(journal.uuid == uuid)
+            #expect(try journal.read(after: .start, byteLimit: .max).count >= kept.count)
+            _ = try journal.append([Self.batch(1, points: 1)])
+            try journal.close()
+        }
+    }
+
     @Test(
         "whatever bytes are damaged, the journal opens, and what it gives is what was put in or is told to be damaged")
     func random() throws {

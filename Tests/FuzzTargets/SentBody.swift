@@ -8,7 +8,7 @@ import NIOEmbedded
 
 /// A gzip body on its way through the server's `BodyReader`.
 enum SentBody {
-    private static let limit = 1 << 16
+    private static let limit = 1 << 13
     /// Nothing is written to it: that takes a sender who waits for permission.
     private static let channel = NIOAsyncTestingChannel()
 

@@ -1,14 +1,14 @@
-import Dispatch
 import HTTPTypes
 import Hummingbird
 import NIOCore
 import NIOEmbedded
+import Synchronization
 
 @testable import Windrow
 
 /// A gzip body on its way through the server's `BodyReader`.
 enum SentBody {
-    private static let limit = 1 << 16
+    private static let limit = 1 << 13
     /// Nothing is written to it: that takes a sender who waits for permission.
     private static let channel = NIOAsyncTestingChannel()
 
@@ -41,19 +41,17 @@ enum SentBody {
         }
     }
 
-    /// libFuzzer calls on a thread of its own: it may be blocked.
+    /// Here and now: what has all that it waits for needs no other thread, and handing over to one takes long on a busy machine.
     private static func wait(_ body: @escaping @Sendable () async -> [UInt8]?) -> [UInt8]? {
-        final class Outcome: @unchecked Sendable {
-            var value: [UInt8]?
+        let executor = InlineExecutor()
+        let outcome = Mutex<[UInt8]??>(nil)
+        Task(executorPreference: executor) {
+            let value = await body()
+            outcome.withLock { $0 = value }
         }
-        let outcome = Outcome()
-        let done = DispatchSemaphore(value: 0)
-        Task.detached {
-            outcome.value = await body()
-            done.signal()
-        }
-        done.wait()
-        return outcome.value
+        executor.run()
+        guard let value = outcome.withLock({ $0 }) else { preconditionFailure("it waits for something") }
+        return value
     }
 
     /// Stored, not deflated (RFC 1951, section 3.2.4), as one member (RFC 1952).
@@ -75,5 +73,21 @@ enum SentBody {
             for _ in 0..<8 { crc = crc >> 1 ^ (crc & 1 == 1 ? 0xEDB8_8320 : 0) }
         }
         return packed + bytes(~crc) + bytes(UInt32(body.count))
+    }
+}
+
+/// Runs what is enqueued on the thread that calls `run`.
+private final class InlineExecutor: TaskExecutor {
+    private let jobs = Mutex<[UnownedJob]>([])
+
+    func enqueue(_ job: consuming ExecutorJob) {
+        let job = UnownedJob(job)
+        jobs.withLock { $0.append(job) }
+    }
+
+    func run() {
+        while let job = jobs.withLock({ $0.isEmpty ? nil : $0.removeFirst() }) {
+            job.runSynchronously(on: asUnownedTaskExecutor())
+        }
     }
 }

@@ -51,6 +51,17 @@ struct Station {
             .split(separator: "\n").count
     }
 
+    /// Bytes that HTTP clients have sent and the daemon has not read.
+    func unreadBytes() throws -> Int {
+        let port = daemon.httpPort
+        let sockets = try Command.require(
+            "ss", ["-Htn", "state", "established", "(", "sport", "=", ":\(port)", "or", "dport", "=", ":\(port)", ")"])
+        // Received and not read on one side, sent and not received on the other.
+        return sockets.split(separator: "\n").reduce(0) { sum, line in
+            sum + line.split(separator: " ").prefix(2).reduce(0) { $0 + (Int($1) ?? 0) }
+        }
+    }
+
     /// A connection of an HTTP client with the domain's key.
     func client() throws -> HTTPConnection {
         try HTTPConnection(port: daemon.httpPort)

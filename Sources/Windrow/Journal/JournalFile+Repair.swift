@@ -51,6 +51,7 @@ extension JournalFile {
         return report
     }
 
+    /// Ends what a crash has left half done: the new file takes the damaged one's place, or is thrown away while that is still there.
     static func finishSalvage(_ path: String, keepingAs aside: String) throws(JournalError) {
         let new = path + salvageSuffix
         var file = stat()

@@ -52,7 +52,7 @@ struct DeadLetterSelection: ParsableArguments {
         }
     }
 
-    /// The domains that are meant and have a journal.
+    /// The domains that are meant and have a journal, in which all the IDs are there.
     func open(_ options: ConfigurationOptions) throws -> [(name: String, letters: DeadLetters)] {
         let configuration = try options.load()
         let names = configuration.domains.map(\.name)
@@ -65,16 +65,20 @@ struct DeadLetterSelection: ParsableArguments {
             throw ExitCode(EX_USAGE)
         }
         return try names.filter { domain == nil || $0 == domain }.compactMap { name in
+            var unknown = Set(ids)
             do {
                 guard let letters = try DeadLetters(of: name, configuration.journal) else {
                     printError("\(name): no journal in \(configuration.journal.directory) yet")
                     return nil
                 }
-                return (name, letters)
+                unknown.subtract(try letters.present(of: ids))
+                if unknown.isEmpty { return (name, letters) }
             } catch {
                 printError("\(name): \(error)")
                 throw ExitCode.configuration
             }
+            printError("\(name): there is no dead letter \(unknown.sorted().map(String.init).joined(separator: ", "))")
+            throw ExitCode(EX_USAGE)
         }
     }
 

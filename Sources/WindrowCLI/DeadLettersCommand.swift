@@ -64,11 +64,9 @@ struct DeadLettersCommand: ParsableCommand {
 
         func run() throws {
             let selection = DeadLetterSelection(domain: domain, ids: [id])
-            guard let (name, letters) = try selection.open(options).first else { throw Self.missing(id) }
-            var isFound = false
+            guard let (name, letters) = try selection.open(options).first else { throw ExitCode(EX_USAGE) }
             try describingErrors {
                 try letters.forEach(try selection.filter(), limit: 1) { stored in
-                    isFound = true
                     if raw {
                         try FileHandle.standardOutput.write(contentsOf: Data(stored.letter.payload))
                     } else {
@@ -76,12 +74,6 @@ struct DeadLettersCommand: ParsableCommand {
                     }
                 }
             }
-            if !isFound { throw Self.missing(id) }
-        }
-
-        private static func missing(_ id: Int64) -> ExitCode {
-            printError("there is no dead letter \(id)")
-            return ExitCode(EX_USAGE)
         }
     }
 
@@ -117,7 +109,7 @@ struct DeadLettersCommand: ParsableCommand {
                 } else if !letters.isDaemonRunning {
                     print("\(domain): \(marked.count) marked; the daemon does not run, and tries them when it does")
                 } else if try wasDone(letters) {
-                    let left = try describingErrors { try letters.count(of: marked) }
+                    let left = try describingErrors { try letters.present(of: marked).count }
                     let again = left == 0 ? "" : ", \(left) refused again: see `windrow dead-letters list`"
                     print("\(domain): \(marked.count - left) accepted, for PostgreSQL to store\(again)")
                 } else {

@@ -56,6 +56,10 @@ import WindrowTestSupport
         try station.waitUntilStored([time(0): 3, time(1): 2])
         #expect(try station.deadLetters().map(\.reason) == ["bad_value"])
 
+        let unknown = try Command.run(
+            Project.program("windrow"),
+            ["dead-letters", "drop", "--config", station.daemon.configuration, "3", "1", "77"])
+        #expect(unknown.status == 64 && unknown.errors.contains("there is no dead letter 1, 77"), "\(unknown.errors)")
         #expect(try deadLetters(station, "drop", "--topic", "\(station.root)/#").contains("demo: 1 dropped"))
         #expect(try station.deadLetters().isEmpty)
         try station.checkAccounting()

@@ -88,7 +88,7 @@ final class RequestDecoder {
         let read = points.reserve(Int(element.pointCount))
         let summary = try reader.readPoints(document.points(of: element), into: read, at: place)
         let payload = Payload(
-            points: UnsafeBufferPointer(read), span: summary.span, lacksTimestamp: false, overwrite: nil,
+            points: UnsafeBufferPointer(read), span: summary.span, stampedAt: nil, overwrite: nil,
             window: window,
             place: place)
         return (series, payload)

@@ -1,7 +1,7 @@
 import Logging
 
-/// Sends dead letters through intake once more, when an operator has asked for it: with the configuration of now, as if they came
-/// when they came first, and in the order of acceptance of now.
+/// Sends dead letters through intake once more, when an operator has asked for it: with the configuration, the bounds and
+/// the order of acceptance of now; a point without a timestamp keeps that of its first receipt.
 ///
 /// A letter goes in the transaction that accepts its points. A crash at any moment leaves either the letter, still marked, or the
 /// points.
@@ -65,7 +65,7 @@ final class DeadLetterRetry {
                 Result { () throws(Rejection) in
                     try decoder.decode(
                         topic: topic, payload: payload, overwriteProperty: letter.overwrite, isRetained: false,
-                        receivedAt: letter.receivedAt, into: &batch)
+                        receivedAt: letter.receivedAt, now: max(letter.receivedAt, .now), into: &batch)
                 }
             }
         }

@@ -47,21 +47,21 @@ final class MessageDecoder {
     /// - Parameters:
     ///   - overwriteProperty: The MQTT 5 user property `overwrite`, if the message has it.
     ///   - isRetained: The broker kept the message for new subscribers (the RETAIN flag, MQTT 5 §3.3.1.3).
-    ///   - now: The time of receipt.
+    ///   - receivedAt: What a point without `ts` gets.
+    ///   - now: What the bounds of timestamps go by; nil for the time of receipt.
     func decode(
         topic: UnsafeRawBufferPointer, payload bytes: UnsafeRawBufferPointer, overwriteProperty: String?,
-        isRetained: Bool,
-        receivedAt now: Timestamp, into batch: inout RecordBatch
+        isRetained: Bool, receivedAt: Timestamp, now: Timestamp? = nil, into batch: inout RecordBatch
     ) throws(Rejection) -> Outcome {
         for index in subscriptions.indices {
             guard let (node, tag) = subscriptions[index].template.match(topic) else { continue }
             let name = try Self.seriesName(node: node, tag: tag)
-            let payload = try parser.parse(bytes, epoch: subscriptions[index].epoch, receivedAt: now)
-            if isRetained && payload.lacksTimestamp { return .skippedRetained }
+            let payload = try parser.parse(bytes, epoch: subscriptions[index].epoch, receivedAt: receivedAt)
+            if isRetained && payload.stampedAt != nil { return .skippedRetained }
             let action = try Self.action(
                 of: payload, property: overwriteProperty, configured: subscriptions[index].overwrite,
                 stream: subscriptions[index].stream)
-            try guards.check(payload, action, at: now)
+            try guards.check(payload, action, at: now ?? receivedAt)
             batch.beginRecord()
             batch.append(action, to: name, points: payload.points)
             return .accepted(points: payload.points.count)

@@ -27,9 +27,8 @@ extension Payload {
 
 extension Payload {
     /// The pointer to the `ts` of a point; to the point itself where there is none, and the time of receipt stands in for it.
-    fileprivate func pointer(toTimestampOf index: Int, _ receivedAt: Timestamp) -> String {
-        let isStamped = lacksTimestamp && points[index].timestamp == receivedAt
-        return place.pointer(toPoint: index, field: isStamped ? nil : "ts")
+    fileprivate func pointer(toTimestampOf index: Int) -> String {
+        place.pointer(toPoint: index, field: points[index].timestamp == stampedAt ? nil : "ts")
     }
 }
 
@@ -46,8 +45,7 @@ extension Guards {
         // Only when one is out of bounds does it matter which.
         if !admits(span.first, at: now) || !admits(span.last, at: now) {
             for index in payload.points.indices {
-                try check(
-                    payload.points[index].timestamp, at: now, pointer: payload.pointer(toTimestampOf: index, now))
+                try check(payload.points[index].timestamp, at: now, pointer: payload.pointer(toTimestampOf: index))
             }
         }
         if let window = payload.window, !window.contains(span.first) || !window.contains(span.last) {
@@ -55,7 +53,7 @@ extension Guards {
                 throw Rejection(
                     .outsideWindow,
                     "ts \(payload.points[index].timestamp) is outside the window from \(window.first) to \(window.last)",
-                    pointer: payload.pointer(toTimestampOf: index, now))
+                    pointer: payload.pointer(toTimestampOf: index))
             }
         }
         switch action {

@@ -6,8 +6,8 @@ struct Payload {
     var points: UnsafeBufferPointer<Point>
     /// From the earliest to the latest point; nil when there is none.
     var span: TimeRange?
-    /// Some point has no `ts`, and got the time of receipt.
-    var lacksTimestamp: Bool
+    /// The time of receipt, if some point has no `ts` and got it.
+    var stampedAt: Timestamp?
     /// Stated by the envelope.
     var overwrite: Overwrite?
     /// Stated by the envelope.

@@ -46,7 +46,7 @@ final class PayloadParser {
             summary = try reader.readPoints(document.points(of: element), into: read, at: place)
         }
         return Payload(
-            points: UnsafeBufferPointer(read), span: summary.span, lacksTimestamp: summary.lacksTimestamp,
+            points: UnsafeBufferPointer(read), span: summary.span, stampedAt: summary.lacksTimestamp ? now : nil,
             overwrite: overwrite, window: window, place: place)
     }
 

@@ -119,12 +119,13 @@ public final class DeadLetters {
         }
     }
 
-    /// How many of the letters are there still.
-    public func count(of ids: [Int64]) throws(JournalError) -> Int {
-        let present = try perform("count the dead letters") {
+    /// Which of the letters are there.
+    public func present(of ids: [Int64]) throws(JournalError) -> Set<Int64> {
+        if ids.isEmpty { return [] }
+        let all = try perform("count the dead letters") {
             try queue.read { try Int64.fetchSet($0, sql: "SELECT id FROM dead_letter") }
         }
-        return ids.count { present.contains($0) }
+        return all.intersection(ids)
     }
 
     /// Applies a statement to the letters that are there now, a few at a time; answers which.

@@ -11,6 +11,8 @@ final class Journal: Sendable {
     struct StoredBatch: Sendable {
         var position: JournalPosition
         var batch: RecordBatch
+        /// How many points a damaged batch had, which is a dead letter and no more in `batch`.
+        var damagedPoints = 0
     }
 
     /// Names this journal in the database's `progress` table.
@@ -224,7 +226,7 @@ final class Journal: Sendable {
                 db,
                 // A value that is no blob is as damaged as one that fails its checksum.
                 sql: """
-                    SELECT position, CASE typeof(body) WHEN 'blob' THEN body END FROM batch
+                    SELECT position, CASE typeof(body) WHEN 'blob' THEN body END, CAST(points AS INTEGER) FROM batch
                     WHERE position > ? AND position <= ? ORDER BY position
                     """,
                 arguments: [position.number, last.number])
@@ -239,7 +241,9 @@ final class Journal: Sendable {
                         } catch {
                             damaged.append(
                                 (Self.deadLetter(damaged: bytes, at: position, why: error), "\(position.number)"))
-                            stored.append(StoredBatch(position: position, batch: RecordBatch()))
+                            let points = Int(UInt32(clamping: row[2] as Int64? ?? 0))
+                            stored.append(
+                                StoredBatch(position: position, batch: RecordBatch(), damagedPoints: points))
                         }
                     }
                 }

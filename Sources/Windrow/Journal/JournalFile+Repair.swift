@@ -27,14 +27,13 @@ extension JournalFile {
         return true
     }
 
-    /// A page that was lost in the log may have held batches, and nothing else shows it than that their positions are missing.
+    /// A page that was lost in the log may have held batches, and nothing else shows it than that their positions are missing. Where
+    /// there are none at all it cannot be known: they may all be in PostgreSQL.
     static func tellMissing(_ db: Database, _ name: String) throws {
-        let row = try Row.fetchOne(
-            db, sql: "SELECT max(position) - min(position) + 1 - count(*), max(position) FROM batch HAVING count(*) > 0"
-        )
-        if let row, let missing: Int = row[0], missing > 0 {
-            try JournalSalvage.tell(missing, upTo: row[1], name, db)
-        }
+        let last = try lastPosition(db) ?? 0
+        let present = try Row.fetchOne(db, sql: "SELECT min(position), count(*) FROM batch HAVING count(*) > 0")
+        let missing = present.map { last - $0[0] + 1 - $0[1] } ?? min(last, 1)
+        if missing > 0 { try JournalSalvage.tell(Int(missing), upTo: last, name, db) }
     }
 
     private static let salvageSuffix = ".new"

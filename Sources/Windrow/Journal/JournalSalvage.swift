@@ -86,8 +86,14 @@ struct JournalSalvage {
                 arguments: StatementArguments(row.databaseValues))
             report.batches += 1
         }
-        report.unreadable = unreadable
         let highest = keys.found.first ?? 0
+        // At the end, a page may be gone that led to the newest; where there are none, it may have been all that was not trimmed.
+        if let last, last > max(highest, keys.lastUnreadable ?? 0) {
+            let isCounted = highest > 0 && last - highest < Self.positionGap
+            unreadable += isCounted ? Int(last - highest) : 1
+            end = last
+        }
+        report.unreadable = unreadable
         try setSequence(last.flatMap { $0 >= highest ? $0 : nil } ?? highest + Self.positionGap, of: "batch")
         if let end { try Self.tell(unreadable, upTo: end, name, target) }
     }

@@ -179,6 +179,7 @@ actor Dispatcher {
         guard let resolved = found, let refused = refuseRecords(of: stored, resolved, receipt) else { return false }
         if batch.isEmpty {
             // What was in it is a dead letter by now.
+            metrics.refused(points: stored.damagedPoints, reason: .journalDamaged, isReplay: isReplay)
             receipt?.refused(
                 Rejection(.journalDamaged, "the journal on the disk is damaged; the request is kept aside there"))
         }

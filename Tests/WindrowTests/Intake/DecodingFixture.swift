@@ -40,6 +40,8 @@ struct Arrival {
     var overwrite = Overwrite.insert
     var epoch: EpochUnit?
     var property: String?
+    /// When it is tried again.
+    var judgedAt: Timestamp?
     var isRetained = false
     var guards = Guards(
         oldest: Timestamp(rfc3339: "1990-01-01T00:00:00Z")!, newestAhead: 400 * 86_400_000_000,
@@ -100,7 +102,7 @@ struct Arrival {
                     return .success(
                         try decoder.decode(
                             topic: topic, payload: payload, overwriteProperty: property, isRetained: isRetained,
-                            receivedAt: Self.now, into: &batch))
+                            receivedAt: Self.now, now: judgedAt, into: &batch))
                 } catch {
                     return .failure(error)
                 }

@@ -133,6 +133,16 @@ import Testing
         #expect(try arrival.decode("1").reason == .timestampOutOfBounds)
     }
 
+    @Test("a message that is tried again later goes by the bounds of then, with the time of its first receipt")
+    func triedAgain() throws {
+        let newest = "{\"v\": 1, \"ts\": \"2024-07-05T00:00:00.000001Z\"}"
+        #expect(try Arrival().decode(newest).reason == .timestampOutOfBounds)
+        var arrival = Arrival()
+        arrival.judgedAt = Timestamp(microseconds: Arrival.now.microseconds + 1)
+        #expect(try arrival.decode(newest).reason == nil)
+        #expect(try arrival.decode("1").points?.map(\.timestamp) == [Arrival.now])
+    }
+
     @Test("where a point has no ts, the place that is told is the point")
     func missingTimestamp() throws {
         let window = Self.window(Self.noon, Self.later)

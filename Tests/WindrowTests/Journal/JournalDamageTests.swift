@@ -175,9 +175,11 @@ import WindrowTestSupport
         return journal
     }
 
-    @Test("bytes that change in the write-ahead log cost few batches, and never silently")
-    func log() throws {
-        let seed = UInt64.random(in: 0...UInt64.max)
+    // With the first seed a page is lost that leads to the newest batches.
+    @Test(
+        "bytes that change in the write-ahead log cost few batches, and never silently",
+        arguments: [4_748_987_683_874_958_116, UInt64.random(in: 0...UInt64.max)])
+    func log(seed: UInt64) throws {
         print("log damage seed \(seed)")
         var random = SeededGenerator(seed: seed)
         let original = try TemporaryFolder()

@@ -108,12 +108,27 @@ enum JournalFile {
                 return .commit
             }
         }
-        // What `quick_check` does not look at: values.
+        // What `quick_check` does not look at: names in the schema, and values.
+        guard try schema(db) == expectedSchema() else { throw Damage(what: "its tables are not those of a journal") }
         guard try uuid(db) != nil else { throw Damage(what: "its UUID is not one") }
         guard let last = try lastPosition(db),
             try Int64.fetchOne(db, sql: "SELECT max(position) FROM batch") ?? 0 <= last
         else {
             throw Damage(what: "its last position is not the last one")
+        }
+    }
+
+    private static func schema(_ db: Database) throws -> [String] {
+        try String.fetchAll(
+            db,
+            sql: "SELECT CAST(type || ' ' || name || ' ' || coalesce(sql, '') AS TEXT) FROM sqlite_schema ORDER BY name"
+        )
+    }
+
+    private static func expectedSchema() throws -> [String] {
+        try DatabaseQueue().writeWithoutTransaction { db in
+            try create(db)
+            return try schema(db)
         }
     }
 

@@ -244,11 +244,11 @@ import WindrowTestSupport
         }
     }
 
+    // With the first seed a column gets another name.
     @Test(
-        "whatever bytes are damaged, the journal opens, and what it gives is what was put in or is told to be damaged")
-    func random() throws {
-        var generator = SystemRandomNumberGenerator()
-        let seed = UInt64.random(in: 0...UInt64.max, using: &generator)
+        "whatever bytes are damaged, the journal opens, and what it gives is what was put in or is told to be damaged",
+        arguments: [15_044_316_364_977_678_443, UInt64.random(in: 0...UInt64.max)])
+    func random(seed: UInt64) throws {
         print("journal damage seed \(seed)")
         var random = SeededGenerator(seed: seed)
         let original = try TemporaryFolder()

@@ -76,7 +76,7 @@ let package = Package(
         .executableTarget(
             name: "WindrowBench",
             dependencies: [
-                "LibPQ", "WindrowTestSupport",
+                "LibPQ", "Windrow", "WindrowTestSupport",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),

@@ -1,5 +1,6 @@
 import Foundation
 import Synchronization
+import Windrow
 import WindrowTestSupport
 
 /// Two domains in one daemon, each with servers of its own: how one fares while the other's PostgreSQL fails. The other one gets
@@ -35,7 +36,7 @@ final class IslandsCase {
     }
 
     /// Requests a second of the domain whose PostgreSQL is well, and the time that all but 1 % of them took at most.
-    func measure(beside state: Neighbour) throws -> (rate: Double, p99: Duration) {
+    func measure(beside state: Neighbour) throws -> (rate: Double, p50: Duration, p99: Duration) {
         switch state {
         case .well: break
         case .hanging: try signalPostgres(SIGSTOP)
@@ -102,7 +103,10 @@ private final class SteadyLoad: Sendable {
         while !isStopping.load(ordering: .relaxed) {
             let first = messages
             try publisher.publish(each) { number in
-                ("nodes/\(number + 1)/t", #"{"v": 1.5, "ts": "\#(stamp(first + number))"}"#)
+                (
+                    "nodes/\(number + 1)/t",
+                    #"{"v": 1.5, "ts": "\#(Timestamp(microseconds: Int64(first + number) * 1_000_000))"}"#
+                )
             }
             count.add(each, ordering: .relaxed)
             usleep(50_000)
@@ -114,7 +118,8 @@ private final class SteadyLoad: Sendable {
         let client = try HTTPConnection(port: port)
         var second = 0
         while !isStopping.load(ordering: .relaxed) {
-            let body = #"[{"node_id":\#(node),"tag":"posted","data":[{"v":1.5,"ts":"\#(stamp(second))"}]}]"#
+            let body =
+                #"[{"node_id":\#(node),"tag":"posted","data":[{"v":1.5,"ts":"\#(Timestamp(microseconds: Int64(second) * 1_000_000))"}]}]"#
             let status = try client.post(path, body).status
             guard status == 204 || status == 202 else { throw FixtureError("answered \(status)") }
             second += 1

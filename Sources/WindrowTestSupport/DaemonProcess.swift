@@ -124,11 +124,10 @@ public final class DaemonProcess {
 
     /// Asks the admin server; status 0 when it does not answer.
     public func get(_ path: String) throws -> (status: Int, body: String) {
-        let result = try Command.run(
-            "curl",
-            ["--silent", "--max-time", "5", "--write-out", "\n%{http_code}", "http://127.0.0.1:\(adminPort)\(path)"])
-        let lines = result.output.split(separator: "\n", omittingEmptySubsequences: false)
-        return (Int(lines.last ?? "") ?? 0, lines.dropLast().joined(separator: "\n"))
+        guard let connection = try? HTTPConnection(port: adminPort, timeout: .seconds(5)),
+            let response = try? connection.get(path)
+        else { return (0, "") }
+        return (response.status, response.text)
     }
 
     /// The value of a metric's only sample, or of the one with the labels as they are written.
@@ -145,6 +144,18 @@ public final class DaemonProcess {
                 line.lastIndex(of: " ").map { (String(line[..<$0]), Double(line[line.index(after: $0)...]) ?? .nan) }
             }
         ) { $1 }
+    }
+
+    /// The CPU time that the daemon has used, in user and system mode, and the most bytes that were resident (proc(5)).
+    public func usage() throws -> (cpu: Duration, peakMemory: Int) {
+        guard let processID else { throw FixtureError("the daemon does not run") }
+        let stat = try String(contentsOfFile: "/proc/\(processID)/stat", encoding: .utf8)
+        // Behind the name, which may hold anything.
+        let fields = stat[(stat.lastIndex(of: ")") ?? stat.startIndex)...].split(separator: " ")
+        let ticks = fields[12...13].compactMap { Int($0) }.reduce(0, +)
+        let status = try String(contentsOfFile: "/proc/\(processID)/status", encoding: .utf8)
+        let peak = status.split(separator: "\n").first { $0.hasPrefix("VmHWM:") }?.split(separator: " ")[1]
+        return (.seconds(1) * ticks / Int(sysconf(Int32(_SC_CLK_TCK))), (peak.flatMap { Int($0) } ?? 0) << 10)
     }
 
     /// Resident memory in bytes, of the process as the kernel sees it.

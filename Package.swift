@@ -11,6 +11,10 @@ let fuzzing = Context.environment["WINDROW_FUZZ"] != nil
 let watched: [SwiftSetting] = fuzzing ? [.unsafeFlags(["-O", "-sanitize=address,fuzzer"])] : []
 let watchedCXX: [CXXSetting] = fuzzing ? [.unsafeFlags(["-O2", "-fsanitize=address,fuzzer-no-link"])] : []
 
+// `deploy/bench --steps` sets this: the steps of the hot path are measured alone, and so must be seen.
+let measuring = Context.environment["WINDROW_STEPS"] != nil
+let visible: [SwiftSetting] = measuring ? [.unsafeFlags(["-enable-testing"])] : []
+
 let package = Package(
     name: "windrow",
     platforms: [.macOS(.v15)],
@@ -64,7 +68,7 @@ let package = Package(
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ],
             resources: [.embedInCode("Bridge/openapi.json")],
-            swiftSettings: strict + watched),
+            swiftSettings: strict + watched + visible),
         .executableTarget(
             name: "WindrowCLI",
             dependencies: [
@@ -133,4 +137,15 @@ if fuzzing {
     ]
 } else {
     package.targets.append(.testTarget(name: "FuzzTargets", dependencies: fuzzTargets, swiftSettings: strict))
+}
+
+if measuring {
+    // Without its interposers, which are packages of their own and count calls of malloc.
+    package.dependencies.append(
+        .package(url: "https://github.com/ordo-one/benchmark", from: "1.38.0", traits: []))
+    package.targets.append(
+        .executableTarget(
+            name: "HotPath",
+            dependencies: ["LibPQ", "Windrow", .product(name: "Benchmark", package: "benchmark")],
+            path: "Benchmarks/HotPath", plugins: [.plugin(name: "BenchmarkPlugin", package: "benchmark")]))
 }

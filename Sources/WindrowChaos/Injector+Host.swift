@@ -56,6 +56,8 @@ extension Injector {
         let open = try FileManager.default.contentsOfDirectory(atPath: "/proc/\(pid)/fd").count
         let before = try Command.require("prlimit", ["--pid", "\(pid)", "--nofile", "--noheadings", "--output=SOFT"])
             .trimmingCharacters(in: .whitespacesAndNewlines)
+        stage.subject.lacksDescriptors = true
+        defer { stage.subject.lacksDescriptors = false }
         try Command.require("prlimit", ["--pid", "\(pid)", "--nofile=\(open):"])
         let length = generator.seconds(stage.timing.outage)
         // New clients, while the lanes look for connections in the place of those that broke.
@@ -69,9 +71,9 @@ extension Injector {
         try stage.wait(length / 2)
         stage.cluster.setPostgres(.pass)
         try stage.wait(length / 2)
-        if stage.subject.process.processID == pid {
-            try Command.require("prlimit", ["--pid", "\(pid)", "--nofile=\(before):"])
-        }
-        return "no more than \(open) for \(Self.text(length)), \(connections.count) clients more"
+        let hasSurvived = stage.subject.process.processID == pid
+        if hasSurvived { try Command.require("prlimit", ["--pid", "\(pid)", "--nofile=\(before):"]) }
+        let end = hasSurvived ? "" : ", ended by libdispatch and started"
+        return "no more than \(open) for \(Self.text(length)), \(connections.count) clients more\(end)"
     }
 }

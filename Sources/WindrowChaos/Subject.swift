@@ -48,6 +48,9 @@ final class Subject {
         isExpected = true
     }
 
+    /// Set while the daemon is denied further file descriptors.
+    var lacksDescriptors = false
+
     func kill() throws {
         isExpected = false
         try process.kill()
@@ -85,7 +88,8 @@ final class Subject {
         return lines.suffix(15).map { "    " + $0.prefix(400) }.joined(separator: "\n")
     }
 
-    /// Takes note of its size, and starts it again when it has ended by itself, which it never may.
+    /// Takes note of its size, and starts it again when it has ended by itself, which it never may; but libdispatch ends a process
+    /// that it can open no file in /proc for (`_dispatch_workq_count_runnable_workers`), and a service manager then does the same.
     func look() throws {
         highestMemory = max(highestMemory, process.residentMemory)
         let files = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
@@ -97,6 +101,10 @@ final class Subject {
         highestJournal = max(highestJournal, bytes)
         guard isExpected, process.processID == nil else { return }
         let code = try process.waitForExit()
+        if lacksDescriptors, code == 128 + SIGILL {
+            try start()
+            return
+        }
         unwantedEnds += 1
         guard unwantedEnds < 5 else {
             isExpected = false

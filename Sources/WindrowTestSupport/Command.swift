@@ -58,7 +58,8 @@ public func waitUntil<R>(
 
 /// `waitUntil` for a plain condition.
 public func waitUntil(
-    _ what: String, timeout: Duration = .seconds(60), isTrue condition: () throws -> Bool
+    _ what: String, timeout: Duration = .seconds(60), every pause: Duration = .milliseconds(10),
+    isTrue condition: () throws -> Bool
 ) throws {
-    try waitUntil(what, timeout: timeout) { try condition() ? true : nil }
+    try waitUntil(what, timeout: timeout, every: pause) { try condition() ? true : nil }
 }

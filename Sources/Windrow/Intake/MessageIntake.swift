@@ -59,7 +59,8 @@ final class MessageIntake: ClientHandler {
     /// Takes what has come, and begins anew.
     func take() -> Taken {
         defer {
-            batch = RecordBatch()
+            // The next one is about as large.
+            batch = RecordBatch(sizedAs: batch)
             deadLetters = []
             retainedSkipped = 0
             messageCount = 0

@@ -22,46 +22,38 @@ extension RecordBatch {
     }
 
     func encoded() -> Data {
-        let pointBytes = points.count * MemoryLayout<Point>.size
-        var data = Data(capacity: Self.headerSize + series.count * 48 + edits.count * 25 + pointBytes)
-        data.append(Self.magic)
-        data.append(UInt32(0))
-        data.append(UInt32(series.count))
-        data.append(UInt32(edits.count))
-        data.append(UInt32(points.count))
+        var data = Data(count: encodedSize)
+        data.withUnsafeMutableBytes { memory in
+            var writer = Writer(memory: memory)
+            writer.put(Self.magic)
+            writer.put(UInt32(0))
+            writer.put(UInt32(series.count))
+            writer.put(UInt32(edits.count))
+            writer.put(UInt32(points.count))
+            for name in series { writer.put(name) }
+            for edit in edits { writer.put(edit, flag: edit.startsRecord ? Self.startsRecordFlag : 0) }
+            points.withUnsafeBytes { writer.put($0) }
+            precondition(writer.offset == memory.count, "the size was computed for what is written")
+            let checksum = CRC32C.checksum(UnsafeRawBufferPointer(rebasing: memory[8...]))
+            memory.storeBytes(of: checksum.littleEndian, toByteOffset: 4, as: UInt32.self)
+        }
+        return data
+    }
+
+    private var encodedSize: Int {
+        var size = Self.headerSize + points.count * MemoryLayout<Point>.size
         for name in series {
+            size += 2 + name.tag.name.utf8.count
             switch name.node {
-            case .id(let id):
-                data.append(UInt8(0))
-                data.append(id.number)
-            case .uuid(let uuid):
-                data.append(UInt8(1))
-                data.append(uuid.high)
-                data.append(uuid.low)
+            case .id: size += 8
+            case .uuid: size += 16
             }
-            data.append(UInt8(name.tag.name.utf8.count))
-            data.append(contentsOf: name.tag.name.utf8)
         }
         for edit in edits {
-            let flag = edit.startsRecord ? Self.startsRecordFlag : 0
-            switch edit.action {
-            case .insert: data.append(flag | 0)
-            case .update: data.append(flag | 1)
-            case .replace: data.append(flag | 2)
-            case .stream: preconditionFailure("acceptance settles the range of a stream edit before it is journaled")
-            }
-            data.append(UInt32(edit.series))
-            data.append(UInt32(edit.pointCount))
-            if case .replace(let range) = edit.action {
-                data.append(range.first.microseconds)
-                data.append(range.last.microseconds)
-            }
+            size += 9
+            if case .replace = edit.action { size += 16 }
         }
-        points.withUnsafeBytes { data.append(contentsOf: $0) }
-
-        let checksum = data.withUnsafeBytes { CRC32C.checksum(UnsafeRawBufferPointer(rebasing: $0[8...])) }
-        data.withUnsafeMutableBytes { $0.storeBytes(of: checksum.littleEndian, toByteOffset: 4, as: UInt32.self) }
-        return data
+        return size
     }
 
     /// Reads a batch back. Every count, index, range and timestamp is checked: a batch that decodes can be folded.
@@ -123,9 +115,50 @@ extension RecordBatch {
     }
 }
 
-extension Data {
-    fileprivate mutating func append(_ integer: some FixedWidthInteger) {
-        Swift.withUnsafeBytes(of: integer.littleEndian) { append(contentsOf: $0) }
+private struct Writer {
+    let memory: UnsafeMutableRawBufferPointer
+    var offset = 0
+
+    mutating func put(_ bytes: UnsafeRawBufferPointer) {
+        UnsafeMutableRawBufferPointer(rebasing: memory[offset..<offset + bytes.count]).copyMemory(from: bytes)
+        offset += bytes.count
+    }
+
+    mutating func put(_ integer: some FixedWidthInteger & BitwiseCopyable) {
+        memory.storeBytes(of: integer.littleEndian, toByteOffset: offset, as: type(of: integer))
+        offset += MemoryLayout.size(ofValue: integer)
+    }
+
+    mutating func put(_ name: SeriesName) {
+        switch name.node {
+        case .id(let id):
+            put(UInt8(0))
+            put(id.number)
+        case .uuid(let uuid):
+            put(UInt8(1))
+            put(uuid.high)
+            put(uuid.low)
+        }
+        var tag = name.tag.name
+        tag.withUTF8 { bytes in
+            put(UInt8(bytes.count))
+            put(UnsafeRawBufferPointer(bytes))
+        }
+    }
+
+    mutating func put(_ edit: Edit, flag: UInt8) {
+        switch edit.action {
+        case .insert: put(flag | 0)
+        case .update: put(flag | 1)
+        case .replace: put(flag | 2)
+        case .stream: preconditionFailure("acceptance settles the range of a stream edit before it is journaled")
+        }
+        put(UInt32(edit.series))
+        put(UInt32(edit.pointCount))
+        if case .replace(let range) = edit.action {
+            put(range.first.microseconds)
+            put(range.last.microseconds)
+        }
     }
 }
 

@@ -17,6 +17,14 @@ public struct RecordBatch: Equatable, Sendable {
 
     public init() {}
 
+    /// An empty batch with room for as much as another one holds.
+    init(sizedAs other: RecordBatch) {
+        series.reserveCapacity(other.series.count)
+        edits.reserveCapacity(other.edits.count)
+        points.reserveCapacity(other.points.count)
+        seriesIndex.reserveCapacity(other.series.count)
+    }
+
     /// A batch read back from the journal.
     init(series: [SeriesName], edits: [Edit], points: [Point]) {
         self.series = series

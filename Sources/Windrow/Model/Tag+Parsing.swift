@@ -1,3 +1,5 @@
+import Glibc
+
 extension Tag {
     /// What makes a tag, to follow `expected` in a sentence.
     static let expectation = "1 to 255 bytes of UTF-8 without control characters, /, + and #"
@@ -36,14 +38,25 @@ extension Tag {
     /// Byte for byte, as in PostgreSQL. Swift's strings are equal when they look the same: “é” in one code point and in two
     /// would be one series within a batch and two series in the database.
     public static func == (a: Tag, b: Tag) -> Bool {
-        var first = a.name
-        var second = b.name
-        return first.withUTF8 { first in second.withUTF8 { second in first.elementsEqual(second) } }
+        a.withBytes { first in
+            b.withBytes { second in
+                guard first.count == second.count else { return false }
+                guard let start = first.baseAddress, let other = second.baseAddress else { return true }
+                return memcmp(start, other, first.count) == 0
+            }
+        }
     }
 
     public func hash(into hasher: inout Hasher) {
-        var name = name
-        name.withUTF8 { hasher.combine(bytes: UnsafeRawBufferPointer($0)) }
+        withBytes { hasher.combine(bytes: $0) }
+    }
+
+    /// Without a copy of the string, as it is always a native one.
+    private func withBytes<R>(_ body: (UnsafeRawBufferPointer) -> R) -> R {
+        if let result = name.utf8.withContiguousStorageIfAvailable({ body(UnsafeRawBufferPointer($0)) }) {
+            return result
+        }
+        return Array(name.utf8).withUnsafeBytes(body)
     }
 }
 

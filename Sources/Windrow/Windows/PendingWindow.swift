@@ -49,17 +49,18 @@ struct PendingWindow: Sendable {
     mutating func fold(_ action: EditAction, _ points: ArraySlice<Point>) {
         receivedCount += points.count
         switch action {
+        case .insert where deleted.isEmpty:
+            append(points, overridesPending: false, isDefinite: false)
         case .insert:
             for point in points {
-                let isDefinite = !deleted.isEmpty && deleted.contains(point.timestamp)
-                append(PendingPoint(point, overridesPending: false, isDefinite: isDefinite))
+                append(PendingPoint(point, overridesPending: false, isDefinite: deleted.contains(point.timestamp)))
             }
         case .update:
-            appendDefinite(points)
+            append(points, overridesPending: true, isDefinite: true)
         case .replace(let range):
             forget(range)
             deleted.insert(range)
-            appendDefinite(points)
+            append(points, overridesPending: true, isDefinite: true)
         case .stream:
             preconditionFailure("acceptance settles the range of a stream edit before it is folded")
         }
@@ -84,9 +85,18 @@ struct PendingWindow: Sendable {
         isSettled = true
     }
 
-    private mutating func appendDefinite(_ points: ArraySlice<Point>) {
+    private mutating func append(_ points: ArraySlice<Point>, overridesPending: Bool, isDefinite: Bool) {
+        guard let first = points.first else { return }
+        if isSettled, log.last.map({ $0.timestamp < first.timestamp }) ?? true {
+            // The usual case: newer than all that is pending.
+            log.append(
+                contentsOf: points.lazy.map {
+                    PendingPoint($0, overridesPending: overridesPending, isDefinite: isDefinite)
+                })
+            return
+        }
         for point in points {
-            append(PendingPoint(point, overridesPending: true, isDefinite: true))
+            append(PendingPoint(point, overridesPending: overridesPending, isDefinite: isDefinite))
         }
     }
 
@@ -110,15 +120,17 @@ struct PendingWindow: Sendable {
 extension PendingWindow {
     /// The pending points inside a range, after `settle()`.
     func count(in range: TimeRange) -> Int {
+        firstPoint { $0 > range.last } - firstPoint { $0 >= range.first }
+    }
+
+    /// The place of the first pending point for which `isPast` holds, by bisection; the number of points if there is none.
+    func firstPoint(where isPast: (Timestamp) -> Bool) -> Int {
         let points = points
-        func firstIndex(where isPast: (Timestamp) -> Bool) -> Int {
-            var (low, high) = (0, points.count)
-            while low < high {
-                let middle = (low + high) / 2
-                if isPast(points[middle].timestamp) { high = middle } else { low = middle + 1 }
-            }
-            return low
+        var (low, high) = (0, points.count)
+        while low < high {
+            let middle = (low + high) / 2
+            if isPast(points[middle].timestamp) { high = middle } else { low = middle + 1 }
         }
-        return firstIndex { $0 > range.last } - firstIndex { $0 >= range.first }
+        return low
     }
 }

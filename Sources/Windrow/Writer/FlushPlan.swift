@@ -47,7 +47,7 @@ struct FlushPlan: ~Copyable {
     }
 
     private(set) var deletes = Ranges()
-    private(set) var copy = CopyBuffer()
+    private(set) var copy: CopyBuffer
     /// Overwrite what is stored.
     private(set) var definite = Columns()
     /// Yield to what is stored.
@@ -57,11 +57,13 @@ struct FlushPlan: ~Copyable {
     ///   - windows: settled, ascending by series.
     ///   - newest: nil merges everything.
     init(_ windows: [(id: SeriesID, window: PendingWindow)], newest: [SeriesID: Newest]?) {
+        copy = CopyBuffer(capacity: newest == nil ? 0 : windows.reduce(0) { $0 + $1.window.points.count })
         for (id, window) in windows {
             for range in window.deleted.ranges { deletes.append(id, range) }
-            let stored = newest?[id]
-            for point in window.points {
-                if newest != nil, Self.cannotConflict(point, in: window, newest: stored) {
+            let points = window.points
+            let firstNew = newest == nil ? points.count : Self.firstNewer(than: newest?[id], in: window)
+            for point in points[..<firstNew] {
+                if newest != nil, !window.deleted.isEmpty, window.deleted.contains(point.timestamp) {
                     copy.appendPoint(series: id.number, microseconds: point.timestamp.microseconds, value: point.value)
                 } else if point.isDefinite {
                     definite.append(id, point)
@@ -69,15 +71,18 @@ struct FlushPlan: ~Copyable {
                     tentative.append(id, point)
                 }
             }
+            for point in points[firstNew...] {
+                copy.appendPoint(series: id.number, microseconds: point.timestamp.microseconds, value: point.value)
+            }
         }
     }
 
     /// - Parameter newest: nil when it is not known.
-    private static func cannotConflict(_ point: PendingPoint, in window: PendingWindow, newest: Newest?) -> Bool {
+    private static func firstNewer(than newest: Newest?, in window: PendingWindow) -> Int {
         switch newest {
-        case .empty: return true
-        case .at(let newest) where point.timestamp > newest: return true
-        default: return !window.deleted.isEmpty && window.deleted.contains(point.timestamp)
+        case .empty: 0
+        case .at(let newest): window.firstPoint { $0 > newest }
+        case nil: window.points.count
         }
     }
 }

@@ -58,6 +58,7 @@ actor Lane {
     private var pendingCost = 0
     private var pendingThrough: JournalPosition?
     private var flushAt: ContinuousClock.Instant?
+    private var lastFlushTook = Duration.zero
     /// What is folded and has a sender that waits for it.
     private var awaited: [LaneWork] = []
     /// What PostgreSQL refuses of the flush under way.
@@ -156,7 +157,8 @@ actor Lane {
             awaited.append(work)
             flushAt = .now
         } else if flushAt == nil {
-            flushAt = .now + settings.interval
+            // By then it is to be committed, and not only begun.
+            flushAt = work.arrivedAt + settings.interval - min(lastFlushTook, settings.interval / 2)
         }
     }
 
@@ -272,6 +274,7 @@ actor Lane {
         _ windows: [(id: SeriesID, window: PendingWindow)], _ outcome: FlushOutcome, through position: JournalPosition,
         took: Duration
     ) {
+        lastFlushTook = took
         for (id, window) in windows {
             if outcome.wasMergedWhole {
                 // Another writer is ahead in one of them: ask again.

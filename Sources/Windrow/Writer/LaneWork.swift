@@ -8,6 +8,8 @@ struct LaneWork: Sendable {
     }
 
     var position: JournalPosition
+    /// When the lane was given it.
+    let arrivedAt = ContinuousClock.now
     /// Of a sender that waits until the work is committed.
     var receipt: Receipt?
     private(set) var edits: [Edit] = []

@@ -43,6 +43,9 @@ final class Exchange {
     /// Takes over bytes that were received into the room.
     func received(_ count: Int) { incoming.received(count) }
 
+    /// Bytes of memory for receiving.
+    var receiveCapacity: Int { incoming.capacity }
+
     /// Calls the handler for the packets that came whole, until there is none left or `limit` messages were handed over.
     ///
     /// - Returns: how many messages were.

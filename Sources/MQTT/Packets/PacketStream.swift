@@ -21,6 +21,9 @@ struct PacketStream: ~Copyable {
         buffer = ReceiveBuffer(capacity: capacity)
     }
 
+    /// Bytes of memory that are in use.
+    var capacity: Int { buffer.capacity }
+
     /// Where to receive what comes next. Ends the life of all packets that were given.
     mutating func room() -> UnsafeMutableRawBufferPointer {
         // Nothing behind a large message, so that all of what is to be thrown away can be.

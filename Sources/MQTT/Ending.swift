@@ -30,9 +30,10 @@ extension MQTTError {
                 operation: .connect, code: .refused, reason: reason,
                 message: "the broker refused the connection: \(reason)\(said(text))", hint: reason.hint)
         case .disconnected(let reason, let text):
+            let why = reason.rawValue == 0 ? ", and gave no reason" : ": \(reason)"
             self.init(
                 operation: operation, code: .connectionLost, reason: reason,
-                message: "the broker ended the connection: \(reason)\(said(text))", hint: reason.hint)
+                message: "the broker ended the connection\(why)\(said(text))", hint: reason.hint)
         case .violation(let error):
             self.init(
                 operation: operation, code: error.code,
@@ -72,7 +73,8 @@ extension MQTTError {
                 hint: failure.hint ?? (phase == .open ? nil : options.portHint))
         case .timedOut:
             self.init(
-                operation: .connect, code: .timedOut, message: "no connection to \(address) within \(options.connectTimeout)",
+                operation: .connect, code: .timedOut,
+                message: "no connection to \(address) within \(options.connectTimeout)",
                 hint: phase == .reaching ? "check the address, and the firewalls on the way" : options.portHint)
         case .unansweredPing:
             self.init(

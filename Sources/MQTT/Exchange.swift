@@ -178,7 +178,8 @@ final class Exchange {
         guard packet.count <= maximumPacketSize else {
             throw MQTTError(
                 operation: operation, code: .packetTooLarge,
-                message: "the request has \(packet.count) bytes, and the broker takes no more than \(maximumPacketSize)",
+                message:
+                    "the request has \(packet.count) bytes, and the broker takes no more than \(maximumPacketSize)",
                 hint: "use fewer or shorter topic filters")
         }
         lastMessageID = messageID

@@ -25,14 +25,22 @@ struct Certificates {
         ["cafile \(file("ca.crt"))", "certfile \(file("\(server).crt"))", "keyfile \(file("\(server).key"))"]
     }
 
-    private func issue(_ name: String, to subject: String) throws {
+    /// A certificate for a broker on this machine that is valid for two days from some days before now, or after.
+    func issueServer(_ name: String, daysFromNow days: String) throws {
+        try issue(name, to: "DNS:localhost,IP:127.0.0.1,IP:::1", by: "faketime", "\(days) days", "openssl")
+        try Command("chmod", "0644", file("\(name).key"), file("\(name).crt")).run()
+    }
+
+    private func issue(_ name: String, to subject: String, by program: String...) throws {
         try openssl(
-            "req", "-x509", "-CA", file("ca.crt"), "-CAkey", file("ca.key"), "-subj", "/CN=\(name)", "-addext",
+            by: program, "req", "-x509", "-CA", file("ca.crt"), "-CAkey", file("ca.key"), "-subj", "/CN=\(name)",
+            "-addext",
             "subjectAltName=\(subject)", "-addext", "basicConstraints=critical,CA:FALSE", output: name)
     }
 
-    private func openssl(_ arguments: String..., output: String) throws {
-        var command = Command("openssl")
+    private func openssl(by program: [String] = [], _ arguments: String..., output: String) throws {
+        var command = Command()
+        command.arguments = program.isEmpty ? ["openssl"] : program
         command.arguments += arguments
         command.arguments += ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"]
         command.arguments += ["-keyout", file("\(output).key"), "-out", file("\(output).crt")]

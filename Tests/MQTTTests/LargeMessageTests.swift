@@ -27,7 +27,8 @@ import Testing
                     // The small message's payload is longer than the smallest limits, too.
                     var small = small
                     small.payload = Array(small.payload.prefix(limit))
-                    #expect(played.messages == [small, expected, small, expected, small], "\(limit) \(capacity) \(piece)")
+                    #expect(
+                        played.messages == [small, expected, small, expected, small], "\(limit) \(capacity) \(piece)")
                     #expect(played.sent.count == 5 * 4)
                     #expect(played.capacity <= max(capacity, 4 * (limit + 200)), "\(limit) \(capacity) \(piece)")
                 }

@@ -36,6 +36,13 @@ final class ScriptedBroker {
         return received
     }
 
+    /// What one recv(2) gives.
+    func receiveOnce(_ size: Int = 65_536) -> [UInt8] {
+        [UInt8](unsafeUninitializedCapacity: size) { buffer, count in
+            count = max(recv(connection, buffer.baseAddress!, buffer.count, 0), 0)
+        }
+    }
+
     func send(_ bytes: [UInt8]) {
         precondition(Glibc.send(connection, bytes, bytes.count, Int32(MSG_NOSIGNAL)) == bytes.count)
     }

@@ -45,7 +45,9 @@ struct SentStream {
 
     private static func message(_ capacity: Int, using generator: inout SeededGenerator) -> Recorder.Received {
         func text(_ sizes: ClosedRange<Int>) -> String {
-            String((0..<Int.random(in: sizes, using: &generator)).map { _ in "abc/0ü温🌡".randomElement(using: &generator)! })
+            String(
+                (0..<Int.random(in: sizes, using: &generator)).map { _ in "abc/0ü温🌡".randomElement(using: &generator)! }
+            )
         }
         let size =
             switch Int.random(in: 0..<8, using: &generator) {
@@ -55,7 +57,8 @@ struct SentStream {
             default: Int.random(in: 0...20, using: &generator)
             }
         return Recorder.Received(
-            topic: text(1...20), payload: (0..<size).map { _ in UInt8.random(in: 0...255, using: &generator) }, size: size,
+            topic: text(1...20), payload: (0..<size).map { _ in UInt8.random(in: 0...255, using: &generator) },
+            size: size,
             qos: UInt8.random(in: 0...1, using: &generator), isRetained: Bool.random(using: &generator),
             overwrite: Int.random(in: 0..<4, using: &generator) == 0 ? text(0...100) : nil)
     }

@@ -110,7 +110,8 @@ import Testing
             ([0x30, 4, 0, 1, 0x2B, 0], .topicWildcard), ([0x30, 4, 0, 1, 0, 0], .topicText),
             ([0x30, 5, 0, 2, 0xC0, 0x80, 0], .topicText), ([0x30, 7, 0, 1, 0x74, 3, 0x23, 0, 1], .topicAlias),
             ([0x30, 6, 0, 1, 0x74, 2, 0x01, 2], .propertyValue), ([0x30, 6, 0, 1, 0x74, 2, 0x0B, 0], .propertyValue),
-            ([0x30, 8, 0, 1, 0x74, 4, 0x01, 1, 0x01, 1], .propertyTwice), ([0x30, 5, 0, 1, 0x74, 1, 0x7F], .unknownProperty),
+            ([0x30, 8, 0, 1, 0x74, 4, 0x01, 1, 0x01, 1], .propertyTwice),
+            ([0x30, 5, 0, 1, 0x74, 1, 0x7F], .unknownProperty),
             ([0x30, 7, 0, 1, 0x74, 3, 0x13, 0, 1], .unknownProperty), ([0x30, 6, 0, 1, 0x74, 2, 0x26, 0], .cutShort),
             ([0x30, 10, 0, 1, 0x74, 6, 0x26, 0, 1, 0xFF, 0, 0], .malformedText),
             ([0x90, 4, 0, 9, 0, 1], .unaskedAnswer), ([0x90, 4, 0, 2, 0, 1], .unaskedAnswer),
@@ -137,10 +138,12 @@ import Testing
     @Test(
         "an acceptance that is none is no acceptance",
         arguments: [
-            ([0x20, 3, 2, 0, 0], .malformedFlags), ([0x20, 3, 0, 1, 0], .unknownResult), ([0x20, 2, 0, 0], .oldProtocol),
+            ([0x20, 3, 2, 0, 0], .malformedFlags), ([0x20, 3, 0, 1, 0], .unknownResult),
+            ([0x20, 2, 0, 0], .oldProtocol),
             ([0x20, 1, 0], .cutShort), ([0x20, 4, 0, 0, 0, 0], .trailingBytes),
             ([0x20, 6, 0, 0, 3, 0x21, 0, 0], .propertyValue), ([0x20, 8, 0, 0, 5, 0x27, 0, 0, 0, 0], .propertyValue),
-            ([0x20, 9, 0, 0, 6, 0x13, 0, 9, 0x13, 0, 9], .propertyTwice), ([0x20, 5, 0, 0, 2, 0x24, 2], .propertyValue),
+            ([0x20, 9, 0, 0, 6, 0x13, 0, 9, 0x13, 0, 9], .propertyTwice),
+            ([0x20, 5, 0, 0, 2, 0x24, 2], .propertyValue),
             ([0x20, 5, 0, 0, 2, 0x01, 1], .unknownProperty),
         ] as [([UInt8], PacketError)])
     func noAcceptance(packet: [UInt8], error: PacketError) {

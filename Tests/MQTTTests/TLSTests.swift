@@ -233,4 +233,112 @@ import Testing
         #expect(ContinuousClock.now - start < .seconds(8))
         station.client.disconnect()
     }
+
+    @Test(
+        "a certificate out of its time is named as that",
+        arguments: [("-3", "has expired"), ("+3", "is not yet valid")])
+    func outOfTime(days: String, words: String) throws {
+        try certificates.issueServer("late", daysFromNow: days)
+        let broker = try broker(server: "late")
+        defer { broker.stop() }
+        let error = try failure(options(broker))
+        #expect(error.code == .tls)
+        #expect(error.message == "TLS: the broker's certificate is not accepted: certificate \(words)")
+        #expect(error.hint?.contains("clock") == true)
+    }
+
+    @Test("a broker that knows TLS 1.2 at most is spoken to, one that knows only older versions is not")
+    func versions() throws {
+        let broker = try broker("tls_version tlsv1.2")
+        defer { broker.stop() }
+        let station = try Station(options(broker), "a")
+        try station.connect()
+        try broker.publish("a", "-m", "in")
+        try station.run { !$0.messages.isEmpty }
+        station.client.disconnect()
+
+        let port = freePort()
+        var command = Command("openssl", "s_server", "-quiet", "-accept", "127.0.0.1:\(port)", "-tls1_1")
+        command.arguments += ["-cipher", "ALL:@SECLEVEL=0", "-cert", certificates.file("server.crt")]
+        command.arguments += ["-key", certificates.file("server.key")]
+        let server = try command.start(log: certificates.file("log"))
+        defer { server.end(SIGKILL) }
+        for _ in 1...500 where !accepts("127.0.0.1", port) { usleep(10_000) }
+        var old = options(broker)
+        old.port = port
+        let error = try failure(old)
+        #expect(error.code == .tls)
+        #expect(error.hint == "the broker must speak TLS 1.2 or later", "\(error)")
+    }
+
+    @Test("a client certificate of another authority is refused, and it is said what to do")
+    func wrongClientCertificate() throws {
+        let broker = try broker("require_certificate true")
+        defer { broker.stop() }
+        var options = options(broker)
+        options.tls?.certificateFile = certificates.file("other-ca.crt")
+        options.tls?.keyFile = certificates.file("other-ca.key")
+        let error = try failure(options)
+        #expect(error.code == .tls, "\(error)")
+        #expect(error.operation == .connect)
+        #expect(error.hint?.contains("client certificate") == true)
+    }
+
+    @Test("the files are read anew at each connection")
+    func renewedFiles() throws {
+        let broker = try broker()
+        defer { broker.stop() }
+        let file = certificates.file("trusted.crt")
+        try Command("cp", certificates.file("other-ca.crt"), file).run()
+        var options = options(broker)
+        options.tls?.caFile = file
+        let station = try Station(options)
+        try station.client.connect()
+        #expect(try station.end().code == .tls)
+        try Command("cp", certificates.file("ca.crt"), file).run()
+        try station.connect()
+        station.client.disconnect()
+    }
+
+    @Test("with TLS, too, disconnecting hands the broker every acknowledgement, and large payloads come whole")
+    func largeAndAcknowledged() throws {
+        let broker = try broker()
+        defer { broker.stop() }
+        let station = try Station(options(broker), "a")
+        try station.connect()
+        let text = String(repeating: "0123456789abcdef", count: 1 << 16)
+        try broker.publish("a", "-f", try certificates.folder.write("large", text))
+        try broker.publish("a", count: 5000)
+        try station.run(limit: 500) { $0.messages.count >= 3000 }
+        station.client.disconnect()
+        let read = station.notes.messages.count
+        try station.connect()
+        try station.run { $0.messages.count >= 5001 }
+        #expect(read < 5001)
+        #expect(station.notes.texts == [text] + (1...5000).map(String.init))
+        station.client.disconnect()
+    }
+
+    @Test("a broker of TLS that is killed is noticed, and writing to it is an error, not a signal")
+    func killed() throws {
+        let broker = try broker()
+        let station = try Station(options(broker), "a")
+        defer { broker.stop() }
+        try station.connect()
+        broker.kill()
+        let error = #expect(throws: MQTTError.self) {
+            for _ in 1...100 {
+                try station.client.subscribe(["a"])
+                try station.client.write()
+                usleep(10_000)
+            }
+        }
+        #expect(error?.operation == .write)
+        try broker.start(certificates.settings())
+        try station.connect()
+        broker.kill()
+        let ended = try station.end(within: .seconds(5))
+        #expect([.connectionLost, .system].contains(ended.code), "\(ended)")
+        #expect(ended.endsConnection)
+    }
 }

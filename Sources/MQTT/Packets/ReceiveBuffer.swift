@@ -28,7 +28,9 @@ struct ReceiveBuffer: ~Copyable {
         let place = start + offset
         let tail = end - place - count
         precondition(tail >= 0, "removed what never came")
-        if tail > 0 { (memory.baseAddress! + place).copyMemory(from: memory.baseAddress! + place + count, byteCount: tail) }
+        if tail > 0 {
+            (memory.baseAddress! + place).copyMemory(from: memory.baseAddress! + place + count, byteCount: tail)
+        }
         end -= count
     }
 

@@ -16,7 +16,9 @@ struct Address {
         let code = getaddrinfo(host, "\(port)", &hints, &list)
         guard code == 0 else { throw code == EAI_SYSTEM ? .system([errno]) : .nameLookup(code) }
         defer { freeaddrinfo(list) }
-        return sequence(first: list) { $0?.pointee.ai_next }.prefix { $0 != nil }.compactMap { $0.flatMap(Address.init) }
+        return sequence(first: list) { $0?.pointee.ai_next }.prefix { $0 != nil }.compactMap {
+            $0.flatMap(Address.init)
+        }
     }
 
     private init?(_ info: UnsafeMutablePointer<addrinfo>) {

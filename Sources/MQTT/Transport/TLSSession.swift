@@ -11,6 +11,8 @@ final class TLSSession {
     private let options: Client.Options
     private let tls: Client.TLS
 
+    /// Whether the handshake is done. OpenSSL does not know any more once there was an error.
+    private var isOpen = false
     /// Whether it waits for the socket to become writable.
     private(set) var wantsWrite = false
     /// Whether a record has been begun that the socket did not take.
@@ -56,6 +58,7 @@ final class TLSSession {
     func shakeHands() throws(Ending) -> Bool {
         let result = call { SSL_do_handshake(handle) }
         guard result != 1 else {
+            isOpen = true
             wantsWrite = false
             return true
         }
@@ -110,7 +113,6 @@ final class TLSSession {
         case SSL_ERROR_ZERO_RETURN:
             return .closed
         default:
-            let isOpen = SSL_is_init_finished(handle) == 1
             if let failure = TLSFailure(verifying: SSL_get_verify_result(handle), tls, options) { return .tls(failure) }
             if wire.pointee.isAtEnd { return isOpen ? .closed : .tls(.brokenOff(options)) }
             if wire.pointee.failure != 0 { return .system([wire.pointee.failure]) }

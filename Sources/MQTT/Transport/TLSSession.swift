@@ -106,6 +106,7 @@ final class TLSSession {
     private func ending(_ result: Int32) -> Ending? {
         switch SSL_get_error(handle, result) {
         case SSL_ERROR_WANT_READ:
+            wantsWrite = false
             return nil
         case SSL_ERROR_WANT_WRITE:
             wantsWrite = true

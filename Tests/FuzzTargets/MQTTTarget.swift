@@ -14,7 +14,8 @@ enum MQTTTarget {
         try check(whole.events == expected.events, "\(whole.events), expected \(expected.events)")
         try check(whole.ending == expected.ending, "\(whole.ending), expected \(expected.ending)")
         try check(whole.sent == expected.sent, "sends \(whole.sent), expected \(expected.sent)")
-        try check(!whole.explanation.unicodeScalars.contains { $0.properties.generalCategory == .control }, "not one line")
+        try check(
+            !whole.explanation.unicodeScalars.contains { $0.properties.generalCategory == .control }, "not one line")
         // A piece is doubled into at most; a packet that is no message is kept whole.
         try check(whole.capacity <= 2 * (capacity + bytes.count), "\(whole.capacity) bytes for \(bytes.count)")
 
@@ -23,7 +24,8 @@ enum MQTTTarget {
             state = state &* 6_364_136_223_846_793_005 &+ 1
             return Int(state >> 33 % 7)
         }
-        try check(cut.events == whole.events && cut.sent == whole.sent, "\(cut.events) in pieces, \(whole.events) at once")
+        try check(
+            cut.events == whole.events && cut.sent == whole.sent, "\(cut.events) in pieces, \(whole.events) at once")
         try check(cut.ending == whole.ending, "\(cut.ending) in pieces, \(whole.ending) at once")
         return !whole.events.isEmpty && whole.ending == .none
     }
@@ -49,7 +51,8 @@ private final class Received: ClientHandler {
             switch error {
             case .violation: ending = .violation
             case .refused(let reason, let text): (ending, explanation) = (.refused(reason.rawValue), text ?? "")
-            case .disconnected(let reason, let text): (ending, explanation) = (.disconnected(reason.rawValue), text ?? "")
+            case .disconnected(let reason, let text):
+                (ending, explanation) = (.disconnected(reason.rawValue), text ?? "")
             default: preconditionFailure("there is no socket")
             }
         }

@@ -95,7 +95,8 @@ struct NaiveMQTT {
             throw .refused([1: 0x84, 2: 0x85, 3: 0x88, 4: 0x86, 5: 0x87][code] ?? (code < 0x80 ? 0x80 : code))
         }
         let found = try properties(
-            &body, [0x11, 0x12, 0x13, 0x15, 0x16, 0x1A, 0x1C, 0x1F, 0x21, 0x22, 0x24, 0x25, 0x26, 0x27, 0x28, 0x29, 0x2A])
+            &body,
+            [0x11, 0x12, 0x13, 0x15, 0x16, 0x1A, 0x1C, 0x1F, 0x21, 0x22, 0x24, 0x25, 0x26, 0x27, 0x28, 0x29, 0x2A])
         guard body.isEmpty, code == 0 || code >= 0x80 else { throw .violation }
         if code != 0 { throw .refused(code) }
         isConnected = true
@@ -198,7 +199,9 @@ struct NaiveMQTT {
         return body.prefix(count)
     }
 
-    private func number(_ body: inout ArraySlice<UInt8>, _ size: Int, else stop: Stop = .violation) throws(Stop) -> Int {
+    private func number(
+        _ body: inout ArraySlice<UInt8>, _ size: Int, else stop: Stop = .violation
+    ) throws(Stop) -> Int {
         try bytes(&body, size, else: stop).reduce(0) { $0 << 8 | Int($1) }
     }
 

@@ -51,7 +51,7 @@ final class Connection {
     }
 
     var isCallingHandler: Bool { exchange.isCallingHandler }
-    var isConnected: Bool { exchange.acceptance != nil }
+    var isConnected: Bool { exchange.isAccepted }
     var fileDescriptor: Int32? { (channel?.socket ?? dial.socket)?.descriptor }
 
     var wantsWrite: Bool {
@@ -170,16 +170,18 @@ extension Connection {
     }
 
     private func handOver(limit: Int) throws(Ending) -> Int {
-        let count = try exchange.handOver(limit: limit)
-        if phase == .opening, let acceptance = exchange.acceptance {
-            phase = .open
-            keepAliveState = KeepAlive(seconds: acceptance.keepAlive ?? options.keepAliveSeconds, now: .now)
+        // Also if what follows them ends the connection.
+        defer {
+            if phase == .opening, exchange.isAccepted {
+                phase = .open
+                keepAliveState = KeepAlive(seconds: exchange.serverKeepAlive ?? options.keepAliveSeconds, now: .now)
+            }
+            if exchange.isPingAnswered {
+                exchange.isPingAnswered = false
+                keepAliveState.answered()
+            }
         }
-        if exchange.isPingAnswered {
-            exchange.isPingAnswered = false
-            keepAliveState.answered()
-        }
-        return count
+        return try exchange.handOver(limit: limit)
     }
 
     /// Sends all that is queued, as far as the socket takes it.

@@ -12,8 +12,10 @@ final class Exchange {
     private var requests: [Request] = []
     private var maximumPacketSize = Requests.largestPacket
 
-    /// The broker's acceptance, once it is there.
-    private(set) var acceptance: ConnectAnswer?
+    /// Whether the broker has accepted.
+    private(set) var isAccepted = false
+    /// What it said the keep-alive is to be, in seconds.
+    private(set) var serverKeepAlive: UInt16?
     /// Whether the handler is being called just now.
     private(set) var isCallingHandler = false
     /// Whether a ping was answered since this was last reset.
@@ -72,7 +74,7 @@ final class Exchange {
 
     @inline(__always)
     private func take(message packet: IncomingPacket) throws(PacketError) {
-        guard acceptance != nil else { throw .unexpectedPacket }
+        guard isAccepted else { throw .unexpectedPacket }
         let publication = try Publication(packet, payloadLimit: payloadLimit)
         if publication.qos > 0 {
             // Against the receive maximum mosquitto 2.0.11 fails, once it gets acknowledgements; there are no more
@@ -87,7 +89,7 @@ final class Exchange {
 
     /// - Returns: how the packet ends the connection, if it does.
     private func take(other packet: IncomingPacket) throws(PacketError) -> Ending? {
-        guard acceptance != nil || packet.kind == .connack else { throw .unexpectedPacket }
+        guard isAccepted || packet.kind == .connack else { throw .unexpectedPacket }
         switch packet.kind {
         case .connack: return try accept(packet)
         case .suback, .unsuback: try answer(packet)
@@ -104,10 +106,11 @@ final class Exchange {
     }
 
     private func accept(_ packet: IncomingPacket) throws(PacketError) -> Ending? {
-        guard acceptance == nil else { throw .unexpectedPacket }
+        guard !isAccepted else { throw .unexpectedPacket }
         let answer = try ConnectAnswer(packet.body)
         if let refusal = answer.refusal { return refusal }
-        acceptance = answer
+        isAccepted = true
+        serverKeepAlive = answer.keepAlive
         maximumPacketSize = min(answer.maximumPacketSize, Requests.largestPacket)
         call { $0.connected(sessionPresent: answer.isSessionPresent) }
         return nil
@@ -148,7 +151,7 @@ final class Exchange {
     /// Leaves nothing to be sent but DISCONNECT with a reason, if the broker can be told: acknowledgements leave when the
     /// owner says so, and it will not any more.
     func farewell(_ reason: ReasonCode) {
-        let canBeTold = acceptance != nil && !outgoing.isWithinPacket
+        let canBeTold = isAccepted && !outgoing.isWithinPacket
         outgoing.clear()
         if canBeTold { outgoing.append(Requests.disconnect(reason)) }
     }
@@ -164,7 +167,7 @@ final class Exchange {
     private func request(
         _ operation: MQTTError.Operation, _ filters: [String], answer: PacketKind, _ encode: (UInt16) -> [UInt8]
     ) throws(MQTTError) -> MessageID {
-        guard acceptance != nil else { throw .notConnected(operation) }
+        guard isAccepted else { throw .notConnected(operation) }
         guard !filters.isEmpty else {
             throw MQTTError(operation: operation, code: .invalid, message: "no topic filter was given")
         }

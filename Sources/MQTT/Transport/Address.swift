@@ -16,9 +16,10 @@ struct Address {
         let code = getaddrinfo(host, "\(port)", &hints, &list)
         guard code == 0 else { throw code == EAI_SYSTEM ? .system([errno]) : .nameLookup(code) }
         defer { freeaddrinfo(list) }
-        return sequence(first: list) { $0?.pointee.ai_next }.prefix { $0 != nil }.compactMap {
-            $0.flatMap(Address.init)
-        }
+        let infos = sequence(first: list) { $0?.pointee.ai_next }.prefix { $0 != nil }
+        let addresses = infos.compactMap { $0.flatMap(Address.init) }
+        guard !addresses.isEmpty else { throw .nameLookup(EAI_NONAME) }
+        return addresses
     }
 
     private init?(_ info: UnsafeMutablePointer<addrinfo>) {

@@ -42,15 +42,15 @@ let package = Package(
         .systemLibrary(name: "CLibPQ", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .systemLibrary(name: "CMalloc"),
-        .systemLibrary(name: "CMosquitto", pkgConfig: "libmosquitto", providers: [.apt(["libmosquitto-dev"])]),
+        .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
         .target(name: "CSimdJSON", cxxSettings: watchedCXX, linkerSettings: [.linkedLibrary("simdjson")]),
         .target(name: "LibPQ", dependencies: ["CLibPQ"], swiftSettings: strict),
         .target(name: "Zlib", dependencies: ["CZlib"], swiftSettings: strict + watched),
-        .target(name: "Mosquitto", dependencies: ["CMosquitto"], swiftSettings: strict),
+        .target(name: "MQTT", dependencies: ["COpenSSL"], swiftSettings: strict + watched),
         .target(
             name: "Windrow",
             dependencies: [
-                "CMalloc", "CSimdJSON", "LibPQ", "Mosquitto", "Yams", "Zlib",
+                "CMalloc", "CSimdJSON", "LibPQ", "MQTT", "Yams", "Zlib",
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "GRDB", package: "GRDB.swift"),
@@ -95,11 +95,11 @@ let package = Package(
         .testTarget(name: "LibPQTests", dependencies: ["LibPQ", "WindrowTestSupport"], swiftSettings: strict),
         .testTarget(name: "ZlibTests", dependencies: ["WindrowTestSupport", "Zlib"], swiftSettings: strict),
         .testTarget(name: "WindrowChaosTests", dependencies: ["WindrowChaos"], swiftSettings: strict),
-        .testTarget(name: "MosquittoTests", dependencies: ["Mosquitto", "WindrowTestSupport"], swiftSettings: strict),
+        .testTarget(name: "MQTTTests", dependencies: ["MQTT", "WindrowTestSupport"], swiftSettings: strict),
         .testTarget(
             name: "WindrowTests",
             dependencies: [
-                "FuzzTargets", "Mosquitto", "Windrow", "WindrowTestSupport",
+                "FuzzTargets", "MQTT", "Windrow", "WindrowTestSupport",
                 .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "NIOCore", package: "swift-nio"),
             ],
@@ -118,7 +118,7 @@ let package = Package(
 // What the fuzzers do with an input: `WindrowTests` feeds it the corpora. A test target, because it sees Windrow's internals, which a
 // build for release does not show; but for the fuzzers a plain one, because no program can depend on tests.
 let fuzzTargets: [Target.Dependency] = [
-    "Windrow",
+    "MQTT", "Windrow",
     .product(name: "HTTPTypes", package: "swift-http-types"),
     .product(name: "Hummingbird", package: "hummingbird"),
     .product(name: "NIOCore", package: "swift-nio"),

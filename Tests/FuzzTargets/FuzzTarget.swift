@@ -3,7 +3,7 @@
 /// Each decodes the input as the daemon would, and compares what comes out with a model that says the same in the plainest way. What
 /// an input does depends on nothing but its bytes: each run has decoders of its own.
 public enum FuzzTarget: String, CaseIterable, Sendable {
-    case topic, payload, timestamp, journal, body, query
+    case topic, payload, timestamp, journal, body, query, mqtt
 
     /// - Returns: whether anything in the input was accepted.
     /// - Throws: when a promise is broken.
@@ -16,6 +16,7 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
         case .journal: try JournalTarget.run(input)
         case .body: try BodyTarget.run(input)
         case .query: try QueryTarget.run(input)
+        case .mqtt: try MQTTTarget.run(input)
         }
     }
 }

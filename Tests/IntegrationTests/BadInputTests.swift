@@ -73,6 +73,26 @@ import WindrowTestSupport
         try station.checkAccounting()
     }
 
+    @Test("of a message larger than any dead letter the beginning is kept, with its true size and user property")
+    func muchTooLarge() throws {
+        let station = try Station()
+        let text = try String(contentsOfFile: station.daemon.configuration, encoding: .utf8)
+        try text.replacingOccurrences(of: "/journal\n", with: "/journal\n  max_size: 8MiB\n")
+            .write(toFile: station.daemon.configuration, atomically: true, encoding: .utf8)
+        try station.daemon.startAndWait()
+        let large = Data((0..<5_000_000).map { UInt8(truncatingIfNeeded: $0 >> 8 ^ $0) })
+        try station.publisher.publish(large, on: "\(station.root)/1/t", userProperties: [("overwrite", "insert")])
+        try station.publisher.publish(#"{"v": 1, "ts": "2023-01-01T12:00:00Z"}"#, on: "\(station.root)/1/t")
+        try station.waitUntilStored([time(0): 1])
+        let letter = try #require(try station.deadLetters().first)
+        #expect(letter.reason == "too_large")
+        #expect(letter.detail.contains("the payload has 5000000 bytes, no more than 262144 are accepted"))
+        #expect(letter.payload == large.prefix(1 << 20))
+        let stored = try station.deadLetterColumn("payload_size || overwrite")
+        #expect(stored == ["5000000insert"])
+        try station.checkAccounting()
+    }
+
     @Test("a topic that fits no template is a dead letter")
     func wrongTopic() throws {
         // The broker's wildcard is wider than the template after the topic was dropped from a session.

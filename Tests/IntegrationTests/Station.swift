@@ -90,6 +90,13 @@ struct Station {
         }
     }
 
+    /// What an SQL expression says about each dead letter.
+    func deadLetterColumn(_ expression: String) throws -> [String] {
+        try DatabaseQueue(path: daemon.path + "/journal/demo/journal.sqlite").read { db in
+            try String.fetchAll(db, sql: "SELECT \(expression) FROM dead_letter ORDER BY id")
+        }
+    }
+
     /// Batches that the journal holds just now.
     func journaledBatches() throws -> Int {
         try DatabaseQueue(path: daemon.path + "/journal/demo/journal.sqlite").read { db in

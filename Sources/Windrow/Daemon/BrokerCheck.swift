@@ -1,5 +1,5 @@
 import Glibc
-import Mosquitto
+import MQTT
 
 /// Connects and subscribes as the daemon would, in a session of its own that ends with the check: the daemon's session, which may
 /// be in use, is left alone.
@@ -8,7 +8,7 @@ final class BrokerCheck: ClientHandler {
     private let broker: Configuration.Broker
     private unowned var client: Client!
     private var results: [SubscriptionResult]?
-    private var failure: MosquittoError?
+    private var failure: MQTTError?
 
     private static let patience = Duration.seconds(10)
 
@@ -19,7 +19,7 @@ final class BrokerCheck: ClientHandler {
 
     func run() -> Check.Finding {
         let subject = "\(domain) broker \(broker.address)"
-        do throws(MosquittoError) {
+        do throws(MQTTError) {
             guard let results = try subscribe() else {
                 return Check.Finding(
                     verdict: .unreachable, subject: subject,
@@ -46,12 +46,13 @@ final class BrokerCheck: ClientHandler {
     }
 
     /// nil when no answer comes in time.
-    private func subscribe() throws(MosquittoError) -> [SubscriptionResult]? {
+    private func subscribe() throws(MQTTError) -> [SubscriptionResult]? {
         var options = Client.Options(broker)
         options.clientID += "-check"
         options.sessionExpirySeconds = 0
         // What it is sent, it does not acknowledge.
         options.receiveMaximum = 1
+        options.payloadLimit = 0
         let client = try Client(options, handler: self)
         self.client = client
         defer { client.abandon() }
@@ -71,7 +72,7 @@ final class BrokerCheck: ClientHandler {
     }
 
     func connected(sessionPresent: Bool) {
-        do throws(MosquittoError) {
+        do throws(MQTTError) {
             try client.subscribe(broker.subscriptions.map { Self.withOwnGroup($0.topic.filter) }, retained: .never)
         } catch {
             failure = error

@@ -1,6 +1,6 @@
 import Glibc
 import Logging
-import Mosquitto
+import MQTT
 
 // One thread a broker connection. It reads from the socket until that is drained or the batch is full, has the batch accepted,
 // and only then lets the acknowledgements leave: `read` → journal, fsync → `write`.
@@ -67,7 +67,9 @@ actor BrokerConnection {
             decoder: makeDecoder(), log: log)
         let client: Client
         do {
-            client = try Client(Client.Options(broker), handler: intake)
+            var options = Client.Options(broker)
+            options.payloadLimit = MessageIntake.payloadLimit(for: journal.largestMessage)
+            client = try Client(options, handler: intake)
         } catch {
             log.critical("this broker's settings can never work", metadata: ["broker": "\(name)", "error": "\(error)"])
             health.set(.broker, name, .failing(error.description))

@@ -1,4 +1,4 @@
-import Mosquitto
+import MQTT
 
 extension Client.Options {
     /// What the configuration says about a broker.

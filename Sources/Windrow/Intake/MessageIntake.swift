@@ -1,7 +1,7 @@
 import Logging
-import Mosquitto
+import MQTT
 
-/// What a broker connection has been told and given since it last settled: libmosquitto calls it from within `Client.read`.
+/// What a broker connection has been told and given since it last settled: the client calls it from within `Client.read`.
 ///
 /// Not Sendable: it lives on the connection's thread.
 final class MessageIntake: ClientHandler {
@@ -32,13 +32,17 @@ final class MessageIntake: ClientHandler {
     /// Bytes of their payloads.
     private(set) var byteCount = 0
 
-    /// - Parameter largestMessage: bytes of a payload that are accepted at most.
+    /// - Parameter largestMessage: bytes of a payload that are accepted at most; see `payloadLimit(for:)`.
     init(filters: [String], largestMessage: Int, decoder: MessageDecoder, log: Logger) {
         self.filters = filters
         self.largestMessage = largestMessage
         self.decoder = decoder
         self.log = log
     }
+
+    /// Bytes of a payload that a client has to keep: all of one that may be accepted, and the beginning of any other, for
+    /// its dead letter.
+    static func payloadLimit(for largestMessage: Int) -> Int { max(largestMessage, DeadLetter.maximumPayload) }
 
     /// A new connection: what an earlier one left unsettled will come again.
     func begin(client: Client, journal: Journal, session: String) {
@@ -125,12 +129,7 @@ final class MessageIntake: ClientHandler {
                 byteCount += payload.count
                 let topic = UnsafeRawBufferPointer(topic)
                 do throws(Rejection) {
-                    guard payload.count <= largestMessage else {
-                        throw Rejection(
-                            .tooLarge,
-                            "the payload has \(payload.count) bytes, no more than \(largestMessage) are accepted "
-                                + "(a thirty-second of journal.max_size)")
-                    }
+                    try checkSize(message)
                     let outcome = try decoder.decode(
                         topic: topic, payload: payload, overwriteProperty: overwrite, isRetained: isRetained,
                         receivedAt: now,
@@ -139,11 +138,24 @@ final class MessageIntake: ClientHandler {
                 } catch {
                     let letter = DeadLetter(
                         receivedAt: now, topic: String(decoding: topic, as: UTF8.self), payload: payload,
-                        overwrite: overwrite, rejection: error)
+                        payloadSize: message.payloadSize, overwrite: overwrite, rejection: error)
                     rejectionLog.rejected(letter, log)
                     deadLetters.append(letter)
                 }
             }
+        }
+    }
+
+    private func checkSize(_ message: borrowing Message) throws(Rejection) {
+        guard message.payloadSize <= largestMessage else {
+            throw Rejection(
+                .tooLarge,
+                "the payload has \(message.payloadSize) bytes, no more than \(largestMessage) are accepted "
+                    + "(a thirty-second of journal.max_size)")
+        }
+        // What it says about `overwrite` is not known.
+        if message.lacksProperties {
+            throw Rejection(.tooLarge, "the message has more user properties than are accepted (256 KiB)")
         }
     }
 

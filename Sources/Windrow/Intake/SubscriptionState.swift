@@ -1,4 +1,4 @@
-import Mosquitto
+import MQTT
 
 /// Where a session stands with its subscriptions.
 ///

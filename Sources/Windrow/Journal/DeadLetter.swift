@@ -14,13 +14,17 @@ public struct DeadLetter: Equatable, Sendable {
     /// The MQTT 5 user property of this name, if the message had it.
     public var overwrite: String?
 
-    /// - Parameter limit: bytes of the payload that are kept.
+    /// - Parameters:
+    ///   - payload: its beginning, if it was too large to be received whole.
+    ///   - payloadSize: bytes that the sender sent; nil if `payload` is all of them.
+    ///   - limit: bytes of the payload that are kept.
     public init(
-        receivedAt: Timestamp, topic: String, payload: UnsafeRawBufferPointer, overwrite: String? = nil,
-        rejection: Rejection, limit: Int = DeadLetter.maximumPayload
+        receivedAt: Timestamp, topic: String, payload: UnsafeRawBufferPointer, payloadSize: Int? = nil,
+        overwrite: String? = nil, rejection: Rejection, limit: Int = DeadLetter.maximumPayload
     ) {
         self.init(
-            receivedAt: receivedAt, topic: topic, payload: Array(payload.prefix(limit)), payloadSize: payload.count,
+            receivedAt: receivedAt, topic: topic, payload: Array(payload.prefix(limit)),
+            payloadSize: payloadSize ?? payload.count,
             reason: rejection.reason, detail: rejection.whole, overwrite: overwrite)
     }
 

@@ -1,5 +1,5 @@
 import Logging
-import Mosquitto
+import MQTT
 import Testing
 import WindrowTestSupport
 

@@ -15,6 +15,10 @@ let watchedCXX: [CXXSetting] = fuzzing ? [.unsafeFlags(["-O2", "-fsanitize=addre
 let measuring = Context.environment["WINDROW_STEPS"] != nil
 let visible: [SwiftSetting] = measuring ? [.unsafeFlags(["-enable-testing"])] : []
 
+// The dynamic linker reads, and so keeps in memory, every relocation and every exported symbol: they take 5 MiB unless they are packed,
+// or left out where nobody asks for them.
+let small = ["-use-ld=lld", "-Xlinker", "-z", "-Xlinker", "pack-relative-relocs", "-Xlinker", "--no-export-dynamic"]
+
 let package = Package(
     name: "windrow",
     platforms: [.macOS(.v15)],
@@ -75,7 +79,8 @@ let package = Package(
                 "Windrow",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
-            swiftSettings: strict),
+            swiftSettings: strict,
+            linkerSettings: [.unsafeFlags(small, .when(platforms: [.linux], configuration: .release))]),
         .target(name: "WindrowTestSupport", dependencies: ["LibPQ"], swiftSettings: strict),
         .executableTarget(
             name: "WindrowBench",

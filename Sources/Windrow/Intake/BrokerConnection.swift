@@ -24,11 +24,17 @@ actor BrokerConnection {
     private let name: String
     private let makeDecoder: @Sendable () -> MessageDecoder
     private let wake: Wake
+    /// Batches that are settled at once, before one waits for company again.
+    private var batchesUntilGather = 0
 
     /// Messages that a batch holds at most.
     private static let batchMessages = 2000
     /// Messages read between two looks at the size of the batch: with these, too, it fits into an empty journal.
     private static let readStep = 8
+    /// About what a transaction of the journal takes. Its messages are acknowledged so much later, and stored no later: `flush.interval`
+    /// is longer.
+    private static let gatherTime = Duration.milliseconds(5)
+    private static let batchesAfterVainGather = 16
     /// Between two looks at a journal that is full, and between keep-alive checks.
     private static let tick = Duration.seconds(1)
     /// After which a subscription that the broker refused is tried again.
@@ -112,7 +118,7 @@ actor BrokerConnection {
         while !wake.isStopping, journal.hasRoom {
             if !hasMore { wake.wait(Self.tick, for: client.fileDescriptor, toWrite: client.wantsWrite) }
             try liveness.working("intake \(name)") {
-                hasMore = try read(client, intake)
+                hasMore = try read(client, intake) || gather(client, intake)
                 try settle(client, intake)
             }
             if let failure = intake.failure { throw failure }
@@ -135,6 +141,21 @@ actor BrokerConnection {
             if try client.read(limit: Self.readStep) == .drained { return false }
         }
         return true
+    }
+
+    /// Lets what comes within a moment share the batch's transaction. True when more is waiting.
+    private func gather(_ client: Client, _ intake: MessageIntake) throws -> Bool {
+        guard intake.messageCount > 0 else { return false }
+        if batchesUntilGather > 0 {
+            batchesUntilGather -= 1
+            return false
+        }
+        let before = intake.messageCount
+        wake.wait(Self.gatherTime)
+        let hasMore = try read(client, intake)
+        // In vain: few messages come, or the broker sends no more until these are acknowledged.
+        if intake.messageCount == before { batchesUntilGather = Self.batchesAfterVainGather }
+        return hasMore
     }
 
     /// Has the batch accepted, then lets the acknowledgements leave.

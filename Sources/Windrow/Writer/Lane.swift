@@ -58,7 +58,8 @@ actor Lane {
     private var pendingCost = 0
     private var pendingThrough: JournalPosition?
     private var flushAt: ContinuousClock.Instant?
-    private var lastFlushTook = Duration.zero
+    /// What a flush takes: grows at once with one that takes longer, and shrinks slowly.
+    private var flushTakes = Duration.zero
     /// What is folded and has a sender that waits for it.
     private var awaited: [LaneWork] = []
     /// What PostgreSQL refuses of the flush under way.
@@ -158,7 +159,7 @@ actor Lane {
             flushAt = .now
         } else if flushAt == nil {
             // By then it is to be committed, and not only begun.
-            flushAt = work.arrivedAt + settings.interval - min(lastFlushTook, settings.interval / 2)
+            flushAt = work.arrivedAt + settings.interval - min(flushTakes, settings.interval / 2)
         }
     }
 
@@ -274,7 +275,7 @@ actor Lane {
         _ windows: [(id: SeriesID, window: PendingWindow)], _ outcome: FlushOutcome, through position: JournalPosition,
         took: Duration
     ) {
-        lastFlushTook = took
+        flushTakes = max(took, (flushTakes * 7 + took) / 8)
         for (id, window) in windows {
             if outcome.wasMergedWhole {
                 // Another writer is ahead in one of them: ask again.

@@ -63,10 +63,13 @@ struct Bench {
                 limit = try drain.runMosquittoSub()
                 drained = try first ?? drain.run()
             } else {
-                limit = try WriteLimit(sandbox, workload).insert(connections: lanes)
+                let writer = try WriteLimit(sandbox, workload)
+                limit = try writer.insert(connections: lanes)
+                try writer.drop()
                 try drain.publish()
                 drained = try drain.run()
             }
+            try drain.drop()
             say(name, round, text(drained, limit))
             runs.append((drained, limit))
         }
@@ -97,6 +100,8 @@ struct Bench {
                 say("MQTT, 100 points a message, \(mode.rawValue)", round, text(drained, limit))
                 runs[mode, default: []].append((drained, limit))
             }
+            try writer.drop()
+            try drain.drop()
         }
         return modes.map { mode, limit in
             measurement("MQTT, 100 points a message, \(mode.rawValue)", limit, runs[mode] ?? [], goal: "≥ 0.9")
@@ -136,7 +141,9 @@ struct Bench {
                 // A message of the limit is an element of a request.
                 let workload = Workload(
                     messages: clients * count * series, pointsPerMessage: 10_000 / series, series: clients * series)
-                let limit = try WriteLimit(sandbox, workload).insert()
+                let writer = try WriteLimit(sandbox, workload)
+                let limit = try writer.insert()
+                try writer.drop()
                 let before = try requests.daemon.usage().cpu
                 let rate = try requests.bulk(clients: clients, requests: count, points: 10_000, series: series)
                 cpu[place].append(
@@ -234,7 +241,9 @@ struct Bench {
     private func known() throws -> [Measurement] {
         var runs: [(ready: Duration, atRest: Int, perSeries: Double)] = []
         for round in 1...rounds {
-            let run = try KnownSeriesCase(sandbox, series: scaled(1_000_000)).run()
+            let known = try KnownSeriesCase(sandbox, series: scaled(1_000_000))
+            let run = try known.run()
+            try known.drop()
             say(
                 "a million series", round,
                 "ready after \(milliseconds(run.ready)) ms, \(run.atRest >> 20) MiB with 1,000 known, "
@@ -255,10 +264,13 @@ struct Bench {
         var runs: [(drained: Drained, limit: Double)] = []
         for round in 1...rounds {
             let points = scaled(10_000_000) / 100 * 100
-            let limit = try WriteLimit(
-                sandbox, Workload(messages: points / 500, pointsPerMessage: 100, series: 1000)
-            ).insert()
-            let drained = try JournalCase(sandbox, points: points).run()
+            let writer = try WriteLimit(
+                sandbox, Workload(messages: points / 500, pointsPerMessage: 100, series: 1000))
+            let limit = try writer.insert()
+            try writer.drop()
+            let journal = try JournalCase(sandbox, points: points)
+            let drained = try journal.run()
+            try journal.drop()
             say("ten million points in the journal", round, text(drained, limit))
             runs.append((drained, limit))
         }

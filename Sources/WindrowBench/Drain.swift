@@ -45,6 +45,8 @@ final class Drain {
         try daemon.stop()
     }
 
+    func drop() throws { try sandbox.drop(database) }
+
     /// Publishes the messages, or the first ones: they wait at the broker unless the daemon runs.
     func publish(first count: Int? = nil, overwrite: Overwrite? = nil, adding value: Int = 0) throws {
         let publisher = try BacklogPublisher(port: sandbox.mqttPort)

@@ -21,6 +21,8 @@ struct KnownSeriesCase {
             """)
     }
 
+    func drop() throws { try drain.drop() }
+
     /// From the start of the process until it says that it is ready; resident bytes with a thousand series known; and what each
     /// further one adds.
     func run() throws -> (ready: Duration, atRest: Int, perSeries: Double) {
@@ -58,6 +60,8 @@ struct JournalCase {
         workload = Workload(messages: points / 100, pointsPerMessage: 100, series: 1000)
         drain = try Drain(sandbox, workload)
     }
+
+    func drop() throws { try drain.drop() }
 
     func run() throws -> Drained {
         let daemon = drain.daemon

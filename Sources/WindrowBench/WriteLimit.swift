@@ -24,6 +24,8 @@ final class WriteLimit {
             """)
     }
 
+    func drop() throws { try sandbox.drop(database) }
+
     /// Rows a second by binary COPY.
     /// - Parameter connections: each writes a share of the series.
     func insert(connections: Int = 1) throws -> Double {
@@ -120,6 +122,8 @@ final class WriteLimit {
         let start = ContinuousClock.now
         try concurrently(work) { batches in
             let connection = try Connection(database, applicationName: "windrow-bench")
+            // At its best: with stale statistics the planner would read the table for each transaction.
+            try connection.script("SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off")
             for batch in batches { try write(batch, connection) }
         }
         return Double(workload.points) / ((ContinuousClock.now - start) / .seconds(1))
@@ -130,6 +134,14 @@ extension Sandbox {
     /// So that one measurement does not write the pages of the one before it.
     func checkpoint() throws {
         try Connection(conninfo(user: "postgres"), applicationName: "windrow-bench").execute("CHECKPOINT")
+    }
+
+    /// So that one measurement is not vacuumed during the next.
+    func drop(_ database: String) throws {
+        let name = try Connection(database, applicationName: "windrow-bench")
+            .execute("SELECT current_database()").text(0, 0)
+        try Connection(conninfo(user: "postgres"), applicationName: "windrow-bench")
+            .execute("DROP DATABASE \(quoteIdentifier(name)) WITH (FORCE)")
     }
 
     func rowCount(_ database: String) throws -> Int {

@@ -32,6 +32,8 @@ struct FlushOutcome: Equatable, Sendable {
 struct Flush {
     private let deleteRanges: String
     private let copyPoints: String
+    private let updateStored: String
+    private let findStored: String
     private let mergeDefinite: String
     private let mergeTentative: String
     private let setPosition: String
@@ -54,13 +56,24 @@ struct Flush {
             SELECT place, count(*) FROM gone GROUP BY place
             """
         copyPoints = "COPY \(point) (series_id, ts, v) FROM STDIN (FORMAT binary)"
+        let columns = "unnest($1::integer[], $2::timestamptz[], $3::double precision[])"
+        // A row that has the value already is left alone, here and below: rewriting it would only bloat the table, and gateways do
+        // send things twice.
+        updateStored = """
+            UPDATE \(point) p SET v = w.v FROM \(columns) WITH ORDINALITY AS w (series_id, ts, v, place)
+            WHERE p.series_id = w.series_id AND p.ts = w.ts AND p.v IS DISTINCT FROM w.v
+            RETURNING w.place
+            """
+        findStored = """
+            SELECT w.place FROM unnest($1::integer[], $2::timestamptz[]) WITH ORDINALITY AS w (series_id, ts, place)
+            JOIN \(point) p ON p.series_id = w.series_id AND p.ts = w.ts
+            """
         let insert = """
             INSERT INTO \(point) AS p (series_id, ts, v)
-            SELECT series_id, ts, v FROM unnest($1::integer[], $2::timestamptz[], $3::double precision[]) AS w (series_id, ts, v)
+            SELECT series_id, ts, v FROM \(columns) AS w (series_id, ts, v)
             ON CONFLICT (series_id, ts)
             """
-        // A row that has the value already is left alone: rewriting it would only bloat the table, and gateways do send things
-        // twice. Answers how many rows were inserted, and how many were written at all. xmax is 0 in a row that was inserted, not
+        // Answers how many rows were inserted, and how many were written at all. xmax is 0 in a row that was inserted, not
         // updated; where there is none, what was there before is counted.
         let update = "\(insert) DO UPDATE SET v = excluded.v WHERE p.v IS DISTINCT FROM excluded.v"
         mergeDefinite =
@@ -99,16 +112,23 @@ struct Flush {
 
     /// Writes the windows and the position. When it returns they are committed. When it throws because the connection broke, they
     /// may be committed all the same: the position in the database tells.
-    /// - Parameter beforeCommit: is told the outcome just before COMMIT is sent.
+    /// - Parameters:
+    ///   - expectsUpdates: whether most points that overwrite are thought to find another value. Only speed depends on it.
+    ///   - beforeCommit: is told the outcome just before COMMIT is sent.
     func run(
-        _ windows: [(id: SeriesID, window: PendingWindow)], newest: [SeriesID: Newest],
-        through position: JournalPosition,
-        on connection: Connection, beforeCommit: (FlushOutcome) -> Void
+        _ windows: [(id: SeriesID, window: PendingWindow)], newest: [SeriesID: Newest], expectsUpdates: Bool,
+        through position: JournalPosition, on connection: Connection, beforeCommit: (FlushOutcome) -> Void
     ) throws(PostgresError) -> FlushOutcome {
         do {
-            return try run(FlushPlan(windows, newest: newest), windows, position, connection, beforeCommit)
+            return try run(
+                FlushPlan(windows, newest: newest), windows, position, connection,
+                sortOut: { plan, outcome throws(PostgresError) in
+                    if expectsUpdates { try updateStored(&plan, &outcome, connection) }
+                    try findStored(&plan, &outcome, connection)
+                }, beforeCommit)
         } catch  where error.sqlState == .uniqueViolation && error.operation == .copy {
-            var outcome = try run(FlushPlan(windows, newest: nil), windows, position, connection, beforeCommit)
+            var outcome = try run(
+                FlushPlan(windows, newest: nil), windows, position, connection, sortOut: { _, _ in }, beforeCommit)
             outcome.wasMergedWhole = true
             return outcome
         }
@@ -116,13 +136,15 @@ struct Flush {
 
     private func run(
         _ plan: consuming FlushPlan, _ windows: [(id: SeriesID, window: PendingWindow)], _ position: JournalPosition,
-        _ connection: Connection, _ beforeCommit: (FlushOutcome) -> Void
+        _ connection: Connection, sortOut: (inout FlushPlan, inout FlushOutcome) throws(PostgresError) -> Void,
+        _ beforeCommit: (FlushOutcome) -> Void
     ) throws(PostgresError) -> FlushOutcome {
         var outcome = FlushOutcome()
         for (_, window) in windows { outcome.superseded += window.receivedCount - window.points.count }
-        let plan = plan
+        var plan = plan
         try connection.transaction { () throws(PostgresError) in
             outcome.deletions = try delete(plan.deletes, connection)
+            try sortOut(&plan, &outcome)
             if plan.copy.rowCount > 0 {
                 outcome.copied = try connection.copy(copyPoints, from: plan.copy)
                 outcome.inserted += outcome.copied
@@ -137,18 +159,46 @@ struct Flush {
         return outcome
     }
 
+    /// Updates rows that have another value than the plan: cheaper than a merge, if there is such a row for most points.
+    private func updateStored(
+        _ plan: inout FlushPlan, _ outcome: inout FlushOutcome, _ connection: Connection
+    ) throws(PostgresError) {
+        if plan.definite.isEmpty { return }
+        let updated = try connection.execute(updateStored, plan.definite.parameters)
+        outcome.updated += updated.count
+        plan.removeDefinite(at: try places(updated))
+    }
+
+    /// Looks for the points that would yield: what is not there is copied.
+    private func findStored(
+        _ plan: inout FlushPlan, _ outcome: inout FlushOutcome, _ connection: Connection
+    ) throws(PostgresError) {
+        if plan.tentative.isEmpty { return }
+        let found = try connection.execute(findStored, plan.tentative.keys)
+        outcome.kept += found.count
+        plan.copyTentative(exceptAt: try places(found))
+    }
+
+    /// Indices from places, which SQL counts from 1.
+    private func places(_ rows: Rows) throws(PostgresError) -> [Int] {
+        var places: [Int] = []
+        places.reserveCapacity(rows.count)
+        for row in 0..<rows.count { places.append(Int(try rows.int64(row, 0)) - 1) }
+        return places
+    }
+
     func merge(
         definite: FlushPlan.Columns, tentative: FlushPlan.Columns, into outcome: inout FlushOutcome,
         _ connection: Connection
     ) throws(PostgresError) {
-        if !definite.series.isEmpty {
+        if !definite.isEmpty {
             let rows = try connection.execute(mergeDefinite, definite.parameters)
             let (inserted, stored) = (Int(try rows.int64(0, 0)), Int(try rows.int64(0, 1)))
             outcome.inserted += inserted
             outcome.updated += stored - inserted
             outcome.kept += definite.series.count - stored
         }
-        if !tentative.series.isEmpty {
+        if !tentative.isEmpty {
             let inserted = try connection.execute(mergeTentative, tentative.parameters).affected
             outcome.inserted += inserted
             outcome.kept += tentative.series.count - inserted

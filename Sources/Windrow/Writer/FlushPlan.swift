@@ -3,11 +3,12 @@ import LibPQ
 // Which way each pending point goes.
 //
 // COPY straight into the table is the fast way and cannot handle a conflict. It takes the points that cannot meet a stored one:
-// those newer than the series' newest stored point, and those inside a range that the same flush deletes. The rest are merged by
-// INSERT … ON CONFLICT: definite values overwrite, tentative ones yield.
+// those newer than the series' newest stored point, those inside a range that the same flush deletes, and the tentative ones of the
+// rest for which no row is found. What is definite of the rest is merged by INSERT … ON CONFLICT; but where most of it is expected to
+// overwrite, plain UPDATE goes first: it locks and logs each row once, not twice.
 //
-// "Newest" may be out of date, because others write too. Too old a newest makes the COPY conflict, and the flush is then done
-// again with everything merged; too new a newest only sends a point the slower way.
+// Others write too. A point that they store after the plan, or after the look, makes the COPY conflict, and the flush is then done
+// again with everything merged; too new a "newest" only sends a point the slower way.
 
 /// The newest stored point of a series, as far as this lane knows.
 enum Newest: Sendable {
@@ -30,7 +31,23 @@ struct FlushPlan: ~Copyable {
             values.append(point.value)
         }
 
-        var parameters: [Parameter] { [.int4Array(series), .timestamptzArray(timestamps), .float8Array(values)] }
+        var isEmpty: Bool { series.isEmpty }
+        var keys: [Parameter] { [.int4Array(series), .timestamptzArray(timestamps)] }
+        var parameters: [Parameter] { keys + [.float8Array(values)] }
+
+        /// Without the places, in any order.
+        func removing(_ places: [Int]) -> Columns {
+            var rest = Columns()
+            if places.count == series.count { return rest }
+            var isGone = [Bool](repeating: false, count: series.count)
+            for place in places { isGone[place] = true }
+            for place in series.indices where !isGone[place] {
+                rest.series.append(series[place])
+                rest.timestamps.append(timestamps[place])
+                rest.values.append(values[place])
+            }
+            return rest
+        }
     }
 
     /// Ranges to delete, one a place in the three arrays.
@@ -75,6 +92,21 @@ struct FlushPlan: ~Copyable {
                 copy.appendPoint(series: id.number, microseconds: point.timestamp.microseconds, value: point.value)
             }
         }
+    }
+
+    /// Forgets definite points that are written.
+    mutating func removeDefinite(at places: [Int]) {
+        definite = definite.removing(places)
+    }
+
+    /// Has tentative points copied, but for those that a row was found for.
+    mutating func copyTentative(exceptAt found: [Int]) {
+        let missing = tentative.removing(found)
+        for place in missing.series.indices {
+            copy.appendPoint(
+                series: missing.series[place], microseconds: missing.timestamps[place], value: missing.values[place])
+        }
+        tentative = Columns()
     }
 
     /// - Parameter newest: nil when it is not known.

@@ -48,6 +48,8 @@ actor Lane {
     /// Longer after a flush that took too long: it must be able to end some day.
     private var statementTimeout: Duration
     private var newest: [SeriesID: Newest] = [:]
+    /// Whether most points that were merged to overwrite found another value, the last time.
+    private var expectsUpdates = false
 
     /// Taken from the mailbox and not folded yet, the next one last.
     private var incoming: [LaneWork] = []
@@ -211,7 +213,9 @@ actor Lane {
         // A connection that has survived has told how the flush ended.
         defer { if connection.isUsable { inDoubt = nil } }
         do throws(PostgresError) {
-            return try flush.run(windows, newest: newest, through: position, on: connection) { inDoubt = $0 }
+            return try flush.run(
+                windows, newest: newest, expectsUpdates: expectsUpdates, through: position, on: connection
+            ) { inDoubt = $0 }
         } catch {
             guard error.verdict == .reject else { throw error }
         }
@@ -286,6 +290,8 @@ actor Lane {
             if case .at(let known) = newest[id], known >= last { continue }
             newest[id] = .at(last)
         }
+        let mergedAsNew = outcome.inserted - outcome.copied
+        if outcome.updated + mergedAsNew > 0 { expectsUpdates = outcome.updated > mergedAsNew }
         logDeletions(outcome, windows)
         progress.committed(through: position, byLane: number)
         metrics.flushed(outcome, took: took)

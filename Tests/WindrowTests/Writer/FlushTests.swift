@@ -46,13 +46,13 @@ private let journal = NodeUUID(high: 7, low: 7)
         }
     }
 
-    private func run(_ window: PendingWindow, newest: Newest? = nil, through position: Int64? = nil) throws
-        -> FlushOutcome
-    {
+    private func run(
+        _ window: PendingWindow, newest: Newest? = nil, expectsUpdates: Bool = false, through position: Int64? = nil
+    ) throws -> FlushOutcome {
         let known = try newest.map { [series: $0] } ?? flush.newest([series], fixture.connection)
         return try flush.run(
-            [(series, window)], newest: known, through: JournalPosition(position ?? positions.next()),
-            on: fixture.connection
+            [(series, window)], newest: known, expectsUpdates: expectsUpdates,
+            through: JournalPosition(position ?? positions.next()), on: fixture.connection
         ) { _ in }
     }
 
@@ -62,17 +62,24 @@ private let journal = NodeUUID(high: 7, low: 7)
         return stored
     }
 
-    @Test("points newer than the newest go by COPY, late ones are merged, and each is counted for what became of it")
-    func ways() throws {
+    @Test(
+        "each point goes its way, whatever is expected of it, and is counted for what became of it",
+        arguments: [false, true])
+    func ways(expectsUpdates: Bool) throws {
         var outcome = try run(window([(.insert, [point(10, 1), point(20, 2)])]))
         #expect(outcome.copied == 2 && outcome.inserted == 2)
 
         outcome = try run(window([(.insert, [point(5, 3), point(10, 9), point(30, 4)])]))
-        #expect(outcome.copied == 1 && outcome.inserted == 2 && outcome.kept == 1)
+        #expect(outcome.copied == 2 && outcome.inserted == 2 && outcome.kept == 1)
 
-        outcome = try run(window([(.update, [point(5, 3), point(10, 9), point(15, 6)])]))
+        let update = window([(.update, [point(5, 3), point(10, 9), point(15, 6)])])
+        outcome = try run(update, expectsUpdates: expectsUpdates)
         #expect(outcome.copied == 0 && outcome.inserted == 1 && outcome.updated == 1 && outcome.kept == 1)
         #expect(try stored() == [5: 3, 10: 9, 15: 6, 20: 2, 30: 4])
+
+        outcome = try run(window([(.update, [point(5, 7), point(20, 8)])]), expectsUpdates: expectsUpdates)
+        #expect(outcome.inserted == 0 && outcome.updated == 2 && outcome.kept == 0)
+        #expect(try stored() == [5: 7, 10: 9, 15: 6, 20: 8, 30: 4])
     }
 
     @Test("points inside a deleted range go by COPY, and the deletion is told range by range")
@@ -130,10 +137,10 @@ private let journal = NodeUUID(high: 7, low: 7)
             // Once in random cuts, then a random suffix once more.
             var cuts = Set((1..<edits.count).filter { _ in Bool.random(using: &random.generator) })
             cuts.insert(edits.count)
-            try write(edits, cuts: cuts, to: ids)
-            try write(
-                Array(edits[Int.random(in: 0..<edits.count, using: &random.generator)...]), cuts: [edits.count], to: ids
-            )
+            let expectsUpdates = Bool.random(using: &random.generator)
+            try write(edits, cuts: cuts, to: ids, expectsUpdates: expectsUpdates)
+            let suffix = Array(edits[Int.random(in: 0..<edits.count, using: &random.generator)...])
+            try write(suffix, cuts: [edits.count], to: ids, expectsUpdates: !expectsUpdates)
 
             let stored = try fixture.table().filter { names.contains($0.key) }
             #expect(stored == expected.rows, "seed \(seed): \(edits)")
@@ -142,7 +149,8 @@ private let journal = NodeUUID(high: 7, low: 7)
     }
 
     private func write(
-        _ edits: [(place: Int, edit: (action: EditAction, points: [Point]))], cuts: Set<Int>, to ids: [SeriesID]
+        _ edits: [(place: Int, edit: (action: EditAction, points: [Point]))], cuts: Set<Int>, to ids: [SeriesID],
+        expectsUpdates: Bool
     ) throws {
         var pending: [SeriesID: PendingWindow] = [:]
         for (number, (place, edit)) in edits.enumerated() {
@@ -155,7 +163,8 @@ private let journal = NodeUUID(high: 7, low: 7)
             }
             let newest = try flush.newest(windows.map(\.id), fixture.connection)
             _ = try flush.run(
-                windows, newest: newest, through: JournalPosition(positions.next()), on: fixture.connection
+                windows, newest: newest, expectsUpdates: expectsUpdates, through: JournalPosition(positions.next()),
+                on: fixture.connection
             ) { _ in }
             pending = [:]
         }
@@ -170,7 +179,7 @@ private let journal = NodeUUID(high: 7, low: 7)
         #expect(try positions.load(lanes: 2, fixture.connection) == [.start, .start])
         for (lane, position) in [(0, Int64(5)), (1, 9)] {
             _ = try Flush(schema: fixture.schema, journal: journal, lane: lane, isPartitioned: false).run(
-                [], newest: [:], through: JournalPosition(position), on: fixture.connection
+                [], newest: [:], expectsUpdates: false, through: JournalPosition(position), on: fixture.connection
             ) { _ in }
         }
         #expect(try positions.load(lanes: 2, fixture.connection).map(\.number) == [5, 9])

@@ -3,11 +3,12 @@
 /// One client, one thread: the owner's thread makes all calls, and waits for the descriptor itself. In a loop:
 ///
 ///     try client.connect()
+///     var outcome = ReadOutcome.drained
 ///     while running {
-///         var entry = pollfd(
-///             fd: client.fileDescriptor!, events: Int16(POLLIN | (client.wantsWrite ? POLLOUT : 0)), revents: 0)
-///         poll(&entry, 1, more ? 0 : 1000)
-///         more = try client.read(limit: 2000) == .limit
+///         let events = (outcome == .blocked ? 0 : POLLIN) | (outcome == .blocked || client.wantsWrite ? POLLOUT : 0)
+///         var entry = pollfd(fd: client.fileDescriptor!, events: Int16(events), revents: 0)
+///         poll(&entry, 1, outcome == .limit ? 0 : 1000)
+///         outcome = try client.read(limit: 2000)
 ///         …                            // make durable what the handler was given
 ///         try client.keepAlive()
 ///         try client.write()           // acknowledges all of it
@@ -153,6 +154,8 @@ public enum ReadOutcome: Sendable {
     case drained
     /// There may be more.
     case limit
+    /// So many acknowledgements wait that nothing is taken from the broker until it takes some of them: poll for writing alone.
+    case blocked
 }
 
 /// Which retained messages a broker sends upon a subscription. MQTT 5, section 3.8.3.1.

@@ -151,6 +151,10 @@ extension Connection {
         while true {
             left -= try handOver(limit: left)
             if left == 0 { return .limit }
+            if exchange.isFull {
+                keepAliveState.drained()
+                return .blocked
+            }
             if let ending { throw ending }
             if isDrained {
                 keepAliveState.drained()
@@ -187,6 +191,8 @@ extension Connection {
     /// Sends all that is queued, as far as the socket takes it.
     private func flush(_ channel: Channel) throws(Ending) {
         guard exchange.hasUnsent else { return }
+        // A broker that takes acknowledgements is there, though nothing is read from it meanwhile.
+        let isHeard = exchange.isFull
         var hasSent = false
         while exchange.hasUnsent {
             let count = try channel.send(exchange.unsent)
@@ -194,7 +200,9 @@ extension Connection {
             hasSent = true
             exchange.sent(count)
         }
-        if hasSent { keepAliveState.sent(at: .now) }
+        guard hasSent else { return }
+        keepAliveState.sent(at: .now)
+        if isHeard { keepAliveState.heard() }
     }
 
     /// Tells a broker that breaks the rules which one; if it cannot be told at once, it is not.

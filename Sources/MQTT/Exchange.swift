@@ -48,13 +48,17 @@ final class Exchange {
     /// Bytes of memory for receiving.
     var receiveCapacity: Int { incoming.capacity }
 
-    /// Calls the handler for the packets that came whole, until there is none left or `limit` messages were handed over.
+    /// Whether so many acknowledgements wait that no packet is handed over. A broker that keeps to the receive maximum never sends
+    /// as much before it has them; mosquitto 2.0.11 sends all of a backlog, and reads acknowledgements more slowly than it sends.
+    var isFull: Bool { outgoing.acknowledgements >= UInt16.max }
+
+    /// Calls the handler for the packets that came whole, until there is none left, `limit` messages were handed over, or it is full.
     ///
     /// - Returns: how many messages were.
     /// - Throws: what ends the connection; then nothing more is asked of this exchange but `farewell`.
     func handOver(limit: Int) throws(Ending) -> Int {
         var count = 0
-        while count < limit {
+        while count < limit, !isFull {
             let ending: Ending?
             do throws(PacketError) {
                 guard let packet = try incoming.next() else { break }
@@ -77,9 +81,6 @@ final class Exchange {
         guard isAccepted else { throw .unexpectedPacket }
         let publication = try Publication(packet, payloadLimit: payloadLimit)
         if publication.qos > 0 {
-            // Against the receive maximum mosquitto 2.0.11 fails, once it gets acknowledgements; there are no more
-            // identifiers than this.
-            guard outgoing.acknowledgements < UInt16.max else { throw .receiveMaximumExceeded }
             outgoing.acknowledge(publication.messageID)
         }
         isCallingHandler = true

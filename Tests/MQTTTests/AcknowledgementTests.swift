@@ -153,6 +153,43 @@ import Testing
         station.client.disconnect()
     }
 
+    @Test("a broker that does not take acknowledgements is not read from, until it does")
+    func untakenAcknowledgements() throws {
+        let broker = ScriptedBroker()
+        let station = try Station(.init(clientID: "c", host: "127.0.0.1", port: broker.port))
+        try station.client.connect()
+        broker.accept()
+        try station.run(writing: false) { _ in broker.receive().first == 0x10 }
+        broker.send(ScriptedBroker.acceptance)
+        let thousand = (1...1000).flatMap { _ in ScriptedBroker.publish([0x74], id: 7) }
+        for sent in stride(from: 1000, through: 66_000, by: 1000) {
+            broker.send(thousand)
+            try station.run(writing: false, limit: 1000) { $0.messages.count >= min(sent, 65_535) }
+        }
+        #expect(try station.client.read(limit: 1000) == .blocked)
+        #expect(station.notes.messages.count == 65_535)
+        try station.run { $0.messages.count == 66_000 }
+        #expect(!station.client.wantsWrite)
+        #expect(broker.receive().count == 66_000 * 4)
+    }
+
+    @Test("one that takes none for longer than the keep-alive is given up")
+    func neverTakenAcknowledgements() throws {
+        let broker = ScriptedBroker()
+        let station = try Station(.init(clientID: "c", host: "127.0.0.1", port: broker.port, keepAliveSeconds: 5))
+        try station.client.connect()
+        broker.accept()
+        try station.run(writing: false) { _ in broker.receive().first == 0x10 }
+        broker.send(ScriptedBroker.acceptance)
+        let thousand = (1...1000).flatMap { _ in ScriptedBroker.publish([0x74], id: 7) }
+        for _ in 1...70 {
+            broker.send(thousand)
+            try station.run(writing: false, for: .milliseconds(1))
+        }
+        #expect(throws: MQTTError.self) { try station.run(writing: false, for: .seconds(20)) }
+        #expect(station.notes.messages.count == 65_535)
+    }
+
     @Test("read stops at its limit, and says that there may be more")
     func readLimit() throws {
         let broker = try Broker()

@@ -21,7 +21,6 @@ enum PacketError: Error, Hashable {
     case qosTooHigh
     case qosMalformed
     case noMessageID
-    case receiveMaximumExceeded
 
     /// What the broker is told. MQTT 5, section 4.13.
     var reason: ReasonCode {
@@ -35,7 +34,6 @@ enum PacketError: Error, Hashable {
         case .tooLarge: .packetTooLarge
         case .topicAlias: .topicAliasInvalid
         case .qosTooHigh: .qosNotSupported
-        case .receiveMaximumExceeded: .receiveMaximumExceeded
         }
     }
 
@@ -71,7 +69,6 @@ enum PacketError: Error, Hashable {
         case .qosTooHigh: "a message at QoS 2, which was not asked for"
         case .qosMalformed: "a message at a QoS that there is not"
         case .noMessageID: "a message at QoS 1 without an identifier"
-        case .receiveMaximumExceeded: "more messages than it may before they are acknowledged"
         }
     }
 

@@ -113,12 +113,17 @@ actor BrokerConnection {
         intake.begin(client: client, journal: journal, session: name)
         defer { intake.end() }
         try client.connect()
-        var hasMore = false
+        var outcome = ReadOutcome.drained
         var isReady = false
         while !wake.isStopping, journal.hasRoom {
-            if !hasMore { wake.wait(Self.tick, for: client.fileDescriptor, toWrite: client.wantsWrite) }
+            if outcome != .limit {
+                let isBlocked = outcome == .blocked
+                wake.wait(
+                    Self.tick, for: client.fileDescriptor, toRead: !isBlocked, toWrite: isBlocked || client.wantsWrite)
+            }
             try liveness.working("intake \(name)") {
-                hasMore = try read(client, intake) || gather(client, intake)
+                outcome = try read(client, intake)
+                if outcome == .drained { outcome = try gather(client, intake) }
                 try settle(client, intake)
             }
             if let failure = intake.failure { throw failure }
@@ -135,27 +140,28 @@ actor BrokerConnection {
         client.disconnect()
     }
 
-    /// Fills the batch. True when more is waiting.
-    private func read(_ client: Client, _ intake: MessageIntake) throws -> Bool {
+    /// Fills the batch.
+    private func read(_ client: Client, _ intake: MessageIntake) throws -> ReadOutcome {
         while intake.messageCount < Self.batchMessages, intake.byteCount < journal.batchSize {
-            if try client.read(limit: Self.readStep) == .drained { return false }
+            let outcome = try client.read(limit: Self.readStep)
+            if outcome != .limit { return outcome }
         }
-        return true
+        return .limit
     }
 
-    /// Lets what comes within a moment share the batch's transaction. True when more is waiting.
-    private func gather(_ client: Client, _ intake: MessageIntake) throws -> Bool {
-        guard intake.messageCount > 0 else { return false }
+    /// Lets what comes within a moment share the batch's transaction.
+    private func gather(_ client: Client, _ intake: MessageIntake) throws -> ReadOutcome {
+        guard intake.messageCount > 0 else { return .drained }
         if batchesUntilGather > 0 {
             batchesUntilGather -= 1
-            return false
+            return .drained
         }
         let before = intake.messageCount
         wake.wait(Self.gatherTime)
-        let hasMore = try read(client, intake)
+        let outcome = try read(client, intake)
         // In vain: few messages come, or the broker sends no more until these are acknowledged.
         if intake.messageCount == before { batchesUntilGather = Self.batchesAfterVainGather }
-        return hasMore
+        return outcome
     }
 
     /// Has the batch accepted, then lets the acknowledgements leave.

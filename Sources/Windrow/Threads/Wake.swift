@@ -35,10 +35,11 @@ final class Wake: Sendable {
     }
 
     /// Waits for the descriptor, if there is one, for `stop()`, or for the timeout.
-    func wait(_ timeout: Duration, for other: Int32? = nil, toWrite: Bool = false) {
+    func wait(_ timeout: Duration, for other: Int32? = nil, toRead: Bool = true, toWrite: Bool = false) {
         var entries = [pollfd(fd: reading, events: Int16(POLLIN), revents: 0)]
         if let other {
-            entries.append(pollfd(fd: other, events: Int16(POLLIN | (toWrite ? POLLOUT : 0)), revents: 0))
+            let events = (toRead ? POLLIN : 0) | (toWrite ? POLLOUT : 0)
+            entries.append(pollfd(fd: other, events: Int16(events), revents: 0))
         }
         let (seconds, attoseconds) = timeout.components
         let milliseconds = min(seconds * 1000 + attoseconds / 1_000_000_000_000_000, Int64(Int32.max))

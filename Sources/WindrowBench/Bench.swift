@@ -19,8 +19,11 @@ struct Bench {
             try [100, 10_000, 1_000_000].flatMap { series in
                 try backlog(
                     "MQTT, one point a message, \(number(Double(series), digits: 0)) series",
-                    max(scaled(600_000), series), points: 1, series: series)
+                    max(scaled(600_000), series), points: 1, series: series, areStored: true)
             }
+                + backlog(
+                    "MQTT, one point a message, each makes a series", scaled(600_000), points: 1,
+                    series: scaled(600_000))
         case .late:
             try [0, 1, 50].flatMap { percent in
                 try backlog(
@@ -46,13 +49,15 @@ struct Bench {
     // MARK: Backlogs
 
     private func backlog(
-        _ name: String, _ messages: Int, points: Int, series: Int, lanes: Int = 1, latePercent: Int = 0
+        _ name: String, _ messages: Int, points: Int, series: Int, lanes: Int = 1, latePercent: Int = 0,
+        areStored: Bool = false
     ) throws -> [Measurement] {
         let workload = Workload(
             messages: messages, pointsPerMessage: points, series: series, latePercent: latePercent)
         var runs: [(drained: Drained, limit: Double)] = []
         for round in 1...rounds {
             let drain = try Drain(sandbox, workload, lanes: lanes)
+            if areStored { try drain.makeSeries() }
             let limit: Double
             let drained: Drained
             if points == 1 {
@@ -74,7 +79,8 @@ struct Bench {
             runs.append((drained, limit))
         }
         let limit = points == 1 ? "mosquitto_sub to /dev/null" : lanes == 1 ? "COPY" : "COPY, \(lanes) connections"
-        let goal = points == 1 ? "≥ 1.0" : latePercent == 0 ? "≥ 0.9" : nil
+        let isWarm = messages >= 10 * series
+        let goal = points == 1 ? isWarm ? "≥ 1.0" : nil : latePercent == 0 ? "≥ 0.9" : nil
         return [measurement(name, limit, runs, goal: goal)]
     }
 

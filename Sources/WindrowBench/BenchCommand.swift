@@ -15,7 +15,7 @@ struct BenchCommand: ParsableCommand {
             single    messages of one point wait at the broker; limit: mosquitto_sub to /dev/null
             batches   messages of 100 points wait at the broker: insert, then update, then replace all; limits: SQL written by hand
             lanes     the same with two lanes; limit: COPY by two connections
-            series    messages of one point, of 100, 10,000 and a million series
+            series    messages of one point, of 100, 10,000 and a million series that are in the database, and of series that are not
             late      messages of 100 points, 0, 1 and 50 % of them older than what is stored
             bulk      HTTP requests of 10,000 points
             small     HTTP requests of one point

@@ -12,13 +12,7 @@ struct KnownSeriesCase {
     init(_ sandbox: Sandbox, series: Int) throws {
         self.series = series
         drain = try Drain(sandbox, Workload(messages: series, pointsPerMessage: 1, series: series))
-        try Connection(drain.database, applicationName: "windrow-bench").script(
-            """
-            INSERT INTO windrow.node (id) SELECT generate_series(1, \(series));
-            INSERT INTO windrow.series (node_id, tag) SELECT id, 't' FROM windrow.node ORDER BY id;
-            INSERT INTO windrow.point (series_id, ts, v) SELECT id, '2022-01-01T00:00:00Z', 1 FROM windrow.series;
-            ANALYZE;
-            """)
+        try drain.makeSeries()
     }
 
     func drop() throws { try drain.drop() }

@@ -64,9 +64,11 @@ struct Flush {
             WHERE p.series_id = w.series_id AND p.ts = w.ts AND p.v IS DISTINCT FROM w.v
             RETURNING w.place
             """
+        // A row that another writer is deleting is none to yield to; one that is found stays until this commits.
         findStored = """
             SELECT w.place FROM unnest($1::integer[], $2::timestamptz[]) WITH ORDINALITY AS w (series_id, ts, place)
             JOIN \(point) p ON p.series_id = w.series_id AND p.ts = w.ts
+            FOR KEY SHARE OF p
             """
         let insert = """
             INSERT INTO \(point) AS p (series_id, ts, v)

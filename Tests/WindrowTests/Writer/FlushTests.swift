@@ -1,3 +1,4 @@
+import Foundation
 import LibPQ
 import Testing
 import WindrowTestSupport
@@ -104,6 +105,24 @@ private let journal = NodeUUID(high: 7, low: 7)
         #expect(outcome.wasMergedWhole)
         #expect(outcome.copied == 0 && outcome.inserted == 2 && outcome.kept == 1)
         #expect(try stored() == [10: 1, 20: 7, 30: 3])
+    }
+
+    @Test("an insert does not yield to a row that another writer is deleting")
+    func concurrentDeletion() throws {
+        _ = try run(window([(.insert, [point(10, 1), point(20, 2)])]))
+        nonisolated(unsafe) let (other, observer) = (try fixture.connect(), try fixture.connect())
+        try other.script("BEGIN; DELETE FROM windrow.point WHERE v = 1")
+        Thread.detachNewThread {
+            // Only a flush that waits for the deletion sees it committed.
+            try? waitUntil("the flush waits", timeout: .seconds(10)) {
+                try observer.execute(
+                    "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+                ).count == 1
+            }
+            try? other.script("COMMIT")
+        }
+        #expect(try run(window([(.insert, [point(10, 5)])])).inserted == 1)
+        #expect(try stored() == [10: 5, 20: 2])
     }
 
     @Test("the position is committed with the points, or neither is")

@@ -41,6 +41,14 @@ public final class DaemonProcess {
         try folder.write(TestKey.line, to: "demo.keys")
     }
 
+    /// Changes the configuration's text.
+    public func edit(_ text: String, to replacement: String) throws {
+        let whole = try String(contentsOfFile: configuration, encoding: .utf8)
+        guard whole.contains(text) else { throw FixtureError("the configuration has no \(text)") }
+        try whole.replacingOccurrences(of: text, with: replacement)
+            .write(toFile: configuration, atomically: true, encoding: .utf8)
+    }
+
     private static func freePort() throws -> UInt16 {
         let text = try Command.require(Project.root + "/deploy/sandbox", ["free-port"])
         return UInt16(text.trimmingCharacters(in: .whitespacesAndNewlines)) ?? 0

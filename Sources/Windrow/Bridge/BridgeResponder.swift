@@ -33,6 +33,7 @@ struct BridgeResponder: HTTPResponder {
             return response
         } catch {
             domain.metrics.answered(error.status.code)
+            if domain.isWatched { domain.show(error, of: request) }
             throw error
         }
     }

@@ -8,10 +8,12 @@ import ServiceLifecycle
 
 /// Serves the REST call on `http.listen`.
 struct BridgeServer: Service {
-    private let settings: Configuration.HTTP
+    private let settings: Live<Configuration.HTTP>
     private let address: Configuration.BridgeAddress
     private let domains: [DomainBridge]
     private let identity: ServerIdentity?
+    /// Open at once.
+    private let connections: Int
     private let log: Logger
     /// Ends when this may listen.
     private let mayStart: AsyncStream<Void>
@@ -23,7 +25,8 @@ struct BridgeServer: Service {
 
     /// Reads keys and certificate.
     init(
-        _ settings: Configuration.HTTP, at address: Configuration.BridgeAddress, domains: [DomainBridge], log: Logger,
+        _ settings: Live<Configuration.HTTP>, at address: Configuration.BridgeAddress, domains: [DomainBridge],
+        log: Logger,
         mayStart: AsyncStream<Void>, didStart: @escaping @Sendable () -> Void
     ) throws {
         self.settings = settings
@@ -32,7 +35,8 @@ struct BridgeServer: Service {
         self.log = log
         self.mayStart = mayStart
         self.didStart = didStart
-        identity = try settings.tls.map { try ServerIdentity($0) }
+        connections = ProcessLimits.connections(upTo: settings.current.maxConnections, log)
+        identity = try settings.current.tls.map { try ServerIdentity($0) }
         readKeys()
     }
 
@@ -49,7 +53,7 @@ struct BridgeServer: Service {
             },
             configuration: ApplicationConfiguration(
                 address: bindAddress, serverName: "windrow", backlog: 1024,
-                availableConnectionsDelegate: .maximum(settings.maxConnections, logger: quiet)),
+                availableConnectionsDelegate: .maximum(connections, logger: quiet)),
             onServerRunning: { _ in didListen() }, logger: quiet)
         if case .unix(let path) = address, UnixSocket.isServed(path) { throw failure(EADDRINUSE) }
         do {
@@ -76,9 +80,9 @@ struct BridgeServer: Service {
     /// Reads keys and certificate anew, each by itself: one that cannot be read leaves what there was.
     func reload() {
         readKeys()
-        guard let identity else { return }
+        guard let identity, let files = settings.current.tls else { return }
         do {
-            try identity.reload()
+            try identity.reload(files)
             log.notice("certificate read anew")
         } catch {
             log.error("the certificate stays as it was", metadata: ["error": "\(error)"])

@@ -3,19 +3,17 @@ import Synchronization
 
 /// The server's certificate and key, as the files were when they were last read.
 final class ServerIdentity: Sendable {
-    private let files: Configuration.ServerTLS
     private let current: Mutex<NIOSSLContext>
 
     init(_ files: Configuration.ServerTLS) throws {
-        self.files = files
         current = Mutex(try Self.load(files))
     }
 
     /// For the next connection.
     var context: NIOSSLContext { current.withLock { $0 } }
 
-    /// Reads the files anew; connections that are open keep what they have. On a problem all stays as it was.
-    func reload() throws {
+    /// Reads the files anew, or other ones; connections that are open keep what they have. On a problem all stays as it was.
+    func reload(_ files: Configuration.ServerTLS) throws {
         let fresh = try Self.load(files)
         current.withLock { $0 = fresh }
     }

@@ -8,6 +8,7 @@ import ServiceLifecycle
 struct AdminServer: Service {
     let address: Configuration.ListenAddress
     let status: DaemonStatus
+    let tail: Tail
     /// Called once the address is taken.
     let didStart: @Sendable () -> Void
 
@@ -42,6 +43,26 @@ struct AdminServer: Service {
             Response(
                 status: .ok, headers: [.contentType: "text/plain; version=0.0.4; charset=utf-8"],
                 body: .init(byteBuffer: ByteBuffer(string: PrometheusText.render(status))))
+        }
+        router.get("/tail") { request, _ in
+            var filter = Tail.Filter()
+            filter.domain = request.uri.queryParameters["domain"].map(String.init)
+            filter.rejectedOnly = request.uri.queryParameters["rejected"] == "true"
+            if let topic = request.uri.queryParameters["topic"] {
+                guard let topic = TopicFilter(String(topic)) else {
+                    return Self.text(.badRequest, ["topic is no filter"])
+                }
+                filter.topic = topic
+            }
+            guard let lines = tail.watch(filter) else {
+                return Self.text(.serviceUnavailable, ["as many as can watch already; try again later"])
+            }
+            return Response(
+                status: .ok, headers: [.contentType: "application/x-ndjson"],
+                body: ResponseBody { writer in
+                    for await line in lines { try await writer.write(ByteBuffer(string: line)) }
+                    try await writer.finish(nil)
+                })
         }
         return router
     }

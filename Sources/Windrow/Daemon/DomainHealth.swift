@@ -30,6 +30,11 @@ final class DomainHealth: Sendable {
         states.withLock { $0[Key(part: part, component: component)] = state }
     }
 
+    /// The component is there no more.
+    func remove(_ part: Part, _ component: String) {
+        _ = states.withLock { $0.removeValue(forKey: Key(part: part, component: component)) }
+    }
+
     /// What does not work, in a stable order; empty when the domain is ready.
     var failures: [(part: Part, component: String, message: String)] {
         states.withLock { states in

@@ -23,11 +23,18 @@ final class Journal: Sendable {
     private let pool: DatabasePool
     private let lock: JournalLock
     private let log: Logger
-    private let maxSize: Int
+    let bounds: Live<Bounds>
     let ballast: JournalBallast
-    let maxDeadLetterBytes: Int
     let usage: Mutex<Usage>
     private let name: Mutex<NodeUUID>
+
+    /// What the journal may take up.
+    struct Bounds: Sendable {
+        /// Bytes that batches and dead letters may take together.
+        var maxSize: Int
+        /// Bytes that dead letters may take; past them the oldest go first.
+        var maxDeadLetters: Int
+    }
 
     /// What the journal takes up, and whether it takes more.
     struct Usage {
@@ -52,10 +59,7 @@ final class Journal: Sendable {
     private static let hysteresis = 0.1
 
     /// Opens the journal in `folder`, which is made if it is not there.
-    /// - Parameters:
-    ///   - maxSize: bytes that batches and dead letters may take together.
-    ///   - maxDeadLetterBytes: bytes that dead letters may take; past them the oldest go first.
-    init(folder: String, maxSize: Int, maxDeadLetterBytes: Int, log: Logger) throws(JournalError) {
+    init(folder: String, bounds: Bounds, log: Logger) throws(JournalError) {
         do {
             try FileManager.default.createDirectory(
                 atPath: folder, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o750])
@@ -65,7 +69,7 @@ final class Journal: Sendable {
                 hint: "make the folder in journal.directory writable for the user that runs windrow")
         }
         lock = try JournalLock(folder: folder, patience: .seconds(2))
-        ballast = JournalBallast(folder: folder, size: min(Self.ballastSize, maxSize / 8))
+        ballast = JournalBallast(folder: folder, size: min(Self.ballastSize, bounds.maxSize / 8))
         let (pool, setAside) = try Self.openFile(folder, ballast)
         if let setAside {
             var metadata: Logger.Metadata = ["file": "\(folder)/\(setAside.file)", "damage": "\(setAside.why)"]
@@ -83,8 +87,7 @@ final class Journal: Sendable {
         ballast.restore()
         self.pool = pool
         self.log = log
-        self.maxSize = maxSize
-        self.maxDeadLetterBytes = maxDeadLetterBytes
+        self.bounds = Live(bounds)
         do {
             let (uuid, last, bytes) = try pool.read { db in
                 (
@@ -136,7 +139,8 @@ final class Journal: Sendable {
 
     /// Room for what intake may read next. Once full, the answer stays no until a tenth of `maxSize` is free again.
     var hasRoom: Bool {
-        usage.withLock { usage in
+        let maxSize = bounds.current.maxSize
+        return usage.withLock { usage in
             if let until = usage.blockedUntil {
                 // Nothing more until the journal could be emptied again if the disk filled up once more.
                 guard .now >= until else { return false }
@@ -153,12 +157,13 @@ final class Journal: Sendable {
     }
 
     /// Bytes of a message that are accepted at most: a batch that does not fit into an empty journal would come again for ever.
-    var largestMessage: Int { maxSize / 32 }
+    var largestMessage: Int { bounds.current.maxSize / 32 }
     /// Bytes of messages at which a batch is full.
-    var batchSize: Int { min(maxSize / 16, 4 << 20) }
+    var batchSize: Int { min(bounds.current.maxSize / 16, 4 << 20) }
 
     /// Bytes that may be added before intake pauses, as far as the journal's bound and the disk tell; less than 0 past that.
     var room: Int {
+        let maxSize = bounds.current.maxSize
         let bound = maxSize - Self.reserve(maxSize) - usedBytes
         var disk = statvfs()
         guard statvfs(ballast.path, &disk) == 0 else { return bound }
@@ -186,7 +191,7 @@ final class Journal: Sendable {
     ) throws(JournalError) -> [JournalPosition] {
         let bodies = batches.map { (points: $0.points.count, body: $0.encoded()) }
         let size = bodies.reduce(0) { $0 + $1.body.count } + deadLetters.reduce(0) { $0 + $1.byteCount }
-        guard usedBytes + size <= maxSize else {
+        guard usedBytes + size <= bounds.current.maxSize else {
             usage.withLock { $0.isFull = true }
             throw .noRoom
         }

@@ -27,10 +27,17 @@ final class DomainMetrics: Sendable {
         var rejections: [Rejection.Reason: Int] = [:]
         var flushes = 0
         var flushesMergedWhole = 0
-        var flushTime = Duration.zero
-        var flushTimeMax = Duration.zero
         /// HTTP requests, by the status of their answer.
         var requests: [Int: Int] = [:]
+        /// Points of each transaction of the journal that accepts records.
+        var batchPoints = Histogram(.points)
+        /// What such a transaction takes until it is on the disk.
+        var appendTime = Histogram(.seconds)
+        /// What a flush takes, of several tries the one that is committed.
+        var flushTime = Histogram(.seconds)
+        /// For each point, from the receipt of its batch's first record to its commit to PostgreSQL. Without points that an earlier run
+        /// received.
+        var commitDelay = Histogram(.seconds)
     }
 
     private let counts = Mutex(Counts())
@@ -58,13 +65,20 @@ final class DomainMetrics: Sendable {
         counts.withLock { $0.requests[status, default: 0] += 1 }
     }
 
-    /// A batch is in the journal.
-    func accepted(_ batch: RecordBatch) {
+    /// Batches have come into the journal, in one transaction.
+    func accepted(_ batches: [RecordBatch], took: Duration) {
         counts.withLock { counts in
-            counts.records += batch.recordCount
-            counts.received += batch.points.count + batch.supersededCount
-            counts.superseded += batch.supersededCount
-            counts.pending += batch.points.count
+            var points = 0
+            for batch in batches {
+                counts.records += batch.recordCount
+                counts.superseded += batch.supersededCount
+                counts.received += batch.supersededCount
+                points += batch.points.count
+            }
+            counts.received += points
+            counts.pending += points
+            counts.batchPoints.observe(Double(points))
+            counts.appendTime.observe(took)
         }
     }
 
@@ -86,7 +100,8 @@ final class DomainMetrics: Sendable {
     }
 
     /// A flush is committed.
-    func flushed(_ outcome: FlushOutcome, took: Duration) {
+    /// - Parameter delays: of its points, from their receipt until now.
+    func flushed(_ outcome: FlushOutcome, took: Duration, delays: Histogram) {
         counts.withLock { counts in
             counts.inserted += outcome.inserted
             counts.updated += outcome.updated
@@ -99,8 +114,8 @@ final class DomainMetrics: Sendable {
             counts.copied += outcome.copied
             counts.flushes += 1
             if outcome.wasMergedWhole { counts.flushesMergedWhole += 1 }
-            counts.flushTime += took
-            counts.flushTimeMax = max(counts.flushTimeMax, took)
+            counts.flushTime.observe(took)
+            counts.commitDelay.merge(delays)
         }
     }
 }

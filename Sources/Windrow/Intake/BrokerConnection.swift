@@ -171,7 +171,9 @@ actor BrokerConnection {
             let taken = intake.take()
             let ticket = Monitor<Result<Void, JournalError>?>(nil)
             acceptance.submit(
-                Acceptance.Submission(batch: taken.batch, deadLetters: taken.deadLetters) { result in
+                Acceptance.Submission(
+                    batch: taken.batch, receivedAt: taken.receivedAt, deadLetters: taken.deadLetters
+                ) { result in
                     ticket.withLock { $0 = result }
                 })
             if case .failure(let error) = ticket.wait(until: { $0 }) {

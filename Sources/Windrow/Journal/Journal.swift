@@ -13,6 +13,8 @@ final class Journal: Sendable {
         var batch: RecordBatch
         /// How many points a damaged batch had, which is a dead letter and no more in `batch`.
         var damagedPoints = 0
+        /// When the first of its records was received; the journal itself does not tell.
+        var receivedAt: ContinuousClock.Instant?
     }
 
     /// Names this journal in the database's `progress` table.

@@ -62,6 +62,8 @@ actor Lane {
     private var flushAt: ContinuousClock.Instant?
     /// What a flush takes: grows at once with one that takes longer, and shrinks slowly.
     private var flushTakes = Duration.zero
+    /// When what is folded was received, and how many points then; batches of the same moment are one.
+    private var received: [(at: ContinuousClock.Instant, points: Int)] = []
     /// What is folded and has a sender that waits for it.
     private var awaited: [LaneWork] = []
     /// What PostgreSQL refuses of the flush under way.
@@ -69,6 +71,8 @@ actor Lane {
     /// The outcome of a flush of which it is not known whether it was committed.
     private var inDoubt: FlushOutcome?
 
+    /// Batches received within this time are of the same moment to `received`.
+    private static let moment = Duration.milliseconds(5)
     /// Between two tries when only somebody who changes the database can help.
     private static let hopelessPause = Duration.seconds(10)
 
@@ -156,12 +160,22 @@ actor Lane {
         pendingPoints += work.points.count
         pendingCost += work.cost
         pendingThrough = work.position
+        note(receivedAt: work.receivedAt, points: work.points.count)
         if work.receipt != nil {
             awaited.append(work)
             flushAt = .now
         } else if flushAt == nil {
             // By then it is to be committed, and not only begun.
             flushAt = work.arrivedAt + settings.interval - min(flushTakes, settings.interval / 2)
+        }
+    }
+
+    private func note(receivedAt: ContinuousClock.Instant?, points: Int) {
+        guard let receivedAt, points > 0 else { return }
+        if let last = received.indices.last, receivedAt - received[last].at < Self.moment {
+            received[last].points += points
+        } else {
+            received.append((receivedAt, points))
         }
     }
 
@@ -294,13 +308,14 @@ actor Lane {
         if outcome.updated + mergedAsNew > 0 { expectsUpdates = outcome.updated > mergedAsNew }
         logDeletions(outcome, windows)
         progress.committed(through: position, byLane: number)
-        metrics.flushed(outcome, took: took)
+        metrics.flushed(outcome, took: took, delays: delays)
         budget.release(pendingCost)
         pending.removeAll()
         names.removeAll()
         pendingPoints = 0
         pendingCost = 0
         pendingThrough = nil
+        received.removeAll(keepingCapacity: true)
         flushAt = nil
         for work in awaited { work.receipt?.written(refusal: refusal(of: work)) }
         awaited.removeAll()
@@ -310,6 +325,14 @@ actor Lane {
             connection?.close()
             connection = nil
         }
+    }
+
+    /// How long ago the points were received that are committed now.
+    private var delays: Histogram {
+        let now = ContinuousClock.now
+        var delays = Histogram(.seconds)
+        for (at, points) in received { delays.observe(now - at, weight: points) }
+        return delays
     }
 
     /// What a sender that waits is told of its own points and ranges.

@@ -121,6 +121,7 @@ actor Acceptance {
             for submission in submissions { submission.completion(.success(())) }
         } catch {
             streams.revert()
+            metrics.notAccepted()
             for submission in submissions { submission.fail(error) }
         }
     }

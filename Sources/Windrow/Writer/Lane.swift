@@ -94,6 +94,7 @@ actor Lane {
 
     /// Gives the lane work. Batches must come in the order of their positions.
     nonisolated func give(_ work: LaneWork) {
+        metrics.given(points: work.points.count, toLane: number)
         mailbox.withLock { $0.work.append(work) }
     }
 
@@ -184,6 +185,7 @@ actor Lane {
     /// Flushes, however long the database is away. False when stopping and it cannot be reached.
     private func flushPending() -> Bool {
         guard let pendingThrough else { return true }
+        metrics.due(lane: number)
         // Asked for from now on, it is another flush that is meant.
         mailbox.withLock { $0.isUrgent = false }
         let windows = pending.keys.sorted().map { id in
@@ -202,6 +204,7 @@ actor Lane {
             } catch {
                 recover(from: error)
                 reporter.failed(error, doing: "flush")
+                metrics.notFlushed(FlushFailure(error))
                 let isHopeless = (error as? PostgresError)?.verdict == .stop
                 if !pause(isHopeless ? Self.hopelessPause : backoff.next()) { return false }
             }
@@ -308,7 +311,7 @@ actor Lane {
         if outcome.updated + mergedAsNew > 0 { expectsUpdates = outcome.updated > mergedAsNew }
         logDeletions(outcome, windows)
         progress.committed(through: position, byLane: number)
-        metrics.flushed(outcome, took: took, delays: delays)
+        metrics.flushed(outcome, byLane: number, took: took, delays: delays)
         budget.release(pendingCost)
         pending.removeAll()
         names.removeAll()

@@ -34,13 +34,8 @@ public struct Daemon: Sendable {
             try DomainPipeline(
                 $0, of: configuration, http: http, memory: memory, migrates: migrates, liveness: liveness, tail: tail)
         }
-        let status = DaemonStatus(domains: pipelines, liveness: liveness)
         let (mayListen, listen) = AsyncStream<Void>.makeStream()
         let (mayStart, start) = AsyncStream<Void>.makeStream()
-        admin = configuration.http.admin.map {
-            AdminServer(address: $0, status: status, tail: tail) { listen.finish() }
-        }
-        if admin == nil { listen.finish() }
         let bridged = zip(configuration.domains, pipelines).filter { $0.0.keysFile != nil }.map { $0.1.bridge }
         if let address = configuration.http.listen, !bridged.isEmpty {
             bridge = try BridgeServer(
@@ -51,6 +46,11 @@ public struct Daemon: Sendable {
             bridge = nil
             self.mayStart = mayListen
         }
+        let status = DaemonStatus(domains: pipelines, liveness: liveness, bridge: bridge)
+        admin = configuration.http.admin.map {
+            AdminServer(address: $0, status: status, tail: tail) { listen.finish() }
+        }
+        if admin == nil { listen.finish() }
         notifier = ServiceManagerNotifier(status: status)
         reload = Reload(
             of: configuration, from: source, http: http, pipelines: pipelines, bridge: bridge, notifier: notifier,

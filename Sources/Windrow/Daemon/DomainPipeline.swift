@@ -46,7 +46,7 @@ final class DomainPipeline: Sendable {
         let settings = Live(domain)
         let journal = try Journal(
             folder: configuration.journal.directory + "/" + domain.name, bounds: configuration.journal.bounds, log: log)
-        let metrics = DomainMetrics()
+        let metrics = DomainMetrics(lanes: domain.lanes)
         let health = DomainHealth(
             expected: [(.postgres, "catalog")])
         let database = DatabaseAccess(connectionString: domain.postgres, schema: try Schema(domain.schema))
@@ -66,7 +66,7 @@ final class DomainPipeline: Sendable {
             domain: settings, database: database, migrates: migrates, nodes: nodes, journal: journal, handoff: handoff,
             lanes: lanes, progress: progress, budget: budget, receipts: receipts, metrics: metrics, health: health,
             log: log)
-        brokers = BrokerConnections(health: health, log: log) { [log] orders in
+        brokers = BrokerConnections(health: health, metrics: metrics, log: log) { [log] orders in
             try BrokerConnection(
                 domain: domain.name, orders: orders, acceptance: acceptance, journal: journal, metrics: metrics,
                 health: health, tail: tail, liveness: liveness, log: log)

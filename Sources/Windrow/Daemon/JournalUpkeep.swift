@@ -40,6 +40,7 @@ actor JournalUpkeep {
             foresee()
             do {
                 try journal.noticeOthers()
+                try journal.countDeadLetters()
                 if let rules = orders.withLock({ $0.rules.take() }) { try retry.reload(rules) }
                 try retry.run { orders.withLock { $0.isStopping } }
                 reported = ""

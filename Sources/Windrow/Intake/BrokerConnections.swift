@@ -15,15 +15,17 @@ final class BrokerConnections: Sendable {
     private let start: AsyncStream<BrokerConnection>.Continuation
     private let make: @Sendable (BrokerConnection.Orders) throws -> BrokerConnection
     private let health: DomainHealth
+    private let metrics: DomainMetrics
     private let log: Logger
 
     /// - Parameter make: a connection that does not run yet.
     init(
-        health: DomainHealth, log: Logger,
+        health: DomainHealth, metrics: DomainMetrics, log: Logger,
         make: @escaping @Sendable (BrokerConnection.Orders) throws -> BrokerConnection
     ) {
         (started, start) = AsyncStream.makeStream()
         self.health = health
+        self.metrics = metrics
         self.log = log
         self.make = make
     }
@@ -73,7 +75,9 @@ final class BrokerConnections: Sendable {
                 group.addTask {
                     await connection.run()
                     let isGone = self.state.withLock { $0.running[connection.name] !== connection }
-                    if isGone { self.health.remove(.broker, connection.name) }
+                    guard isGone else { return }
+                    self.health.remove(.broker, connection.name)
+                    self.metrics.removed(broker: connection.name)
                 }
             }
         }

@@ -7,6 +7,8 @@ import MQTT
 final class MessageIntake: ClientHandler {
     struct Taken {
         var batch: RecordBatch
+        /// When the first message was received.
+        var receivedAt: ContinuousClock.Instant
         var deadLetters: [DeadLetter]
         var messageCount: Int
         var retainedSkipped: Int
@@ -32,6 +34,7 @@ final class MessageIntake: ClientHandler {
     private(set) var failure: (any Error)?
 
     private var batch = RecordBatch()
+    private var receivedAt = ContinuousClock.now
     private var deadLetters: [DeadLetter] = []
     private var retainedSkipped = 0
     private var seen: [Tail.Event] = []
@@ -89,8 +92,8 @@ final class MessageIntake: ClientHandler {
             byteCount = 0
         }
         return Taken(
-            batch: batch, deadLetters: deadLetters, messageCount: messageCount, retainedSkipped: retainedSkipped,
-            rejections: deadLetters.map(\.reason), seen: seen, unseen: unseen)
+            batch: batch, receivedAt: receivedAt, deadLetters: deadLetters, messageCount: messageCount,
+            retainedSkipped: retainedSkipped, rejections: deadLetters.map(\.reason), seen: seen, unseen: unseen)
     }
 
     /// Takes the messages of other topics, or understands them otherwise, from the next one on. Works with and without a connection.
@@ -158,6 +161,7 @@ final class MessageIntake: ClientHandler {
     }
 
     func received(_ message: borrowing Message) {
+        if messageCount == 0 { receivedAt = .now }
         messageCount += 1
         let now = Timestamp.now
         let isRetained = message.isRetained

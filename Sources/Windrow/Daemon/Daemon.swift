@@ -15,9 +15,10 @@ public struct Daemon: Sendable {
 
     /// Opens the journals; connects to nothing yet.
     /// - Parameter migrates: whether `run` creates and upgrades the schemas.
-    /// - Throws: `JournalError`, or what is wrong with a keys file or the certificate; waiting mends none of it.
+    /// - Throws: `JournalError`, or what is wrong with a keys file, the certificate or a socket that was passed; waiting mends none of it.
     public init(_ configuration: Configuration, migrates: Bool = true) throws {
         Signals.ignoreUntilHandled()
+        let passed = try PassedSocket.take(log)
         let liveness = Liveness()
         let memory = Int(configuration.limits.memory) / configuration.domains.count
         pipelines = try configuration.domains.map {
@@ -34,12 +35,13 @@ public struct Daemon: Sendable {
             var http = configuration.http
             http.maxConnections = ProcessLimits.connections(upTo: http.maxConnections, log)
             bridge = try BridgeServer(
-                http, at: address, domains: bridged, log: log, mayStart: mayListen
+                http, at: address, passed: passed, domains: bridged, log: log, mayStart: mayListen
             ) { start.finish() }
             self.mayStart = mayStart
         } else {
             bridge = nil
             self.mayStart = mayListen
+            passed?.close(unusedBy: log)
         }
         notifier = ServiceManagerNotifier(status: status)
     }

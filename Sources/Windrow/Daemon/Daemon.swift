@@ -19,12 +19,13 @@ public struct Daemon: Sendable {
     /// - Parameters:
     ///   - migrates: whether `run` creates and upgrades the schemas.
     ///   - source: reads the configuration anew, for a reload.
-    /// - Throws: `JournalError`, or what is wrong with a keys file or the certificate; waiting mends none of it.
+    /// - Throws: `JournalError`, or what is wrong with a keys file, the certificate or a socket that was passed; waiting mends none of it.
     public init(
         _ configuration: Configuration, migrates: Bool = true,
         rereading source: @escaping @Sendable () throws(ConfigurationError) -> Configuration
     ) throws {
         Signals.ignoreUntilHandled()
+        let passed = try PassedSocket.take(log)
         let liveness = Liveness()
         let memory = Int(configuration.limits.memory) / configuration.domains.count
         let http = Live(configuration.http)
@@ -39,12 +40,13 @@ public struct Daemon: Sendable {
         let bridged = zip(configuration.domains, pipelines).filter { $0.0.keysFile != nil }.map { $0.1.bridge }
         if let address = configuration.http.listen, !bridged.isEmpty {
             bridge = try BridgeServer(
-                http, at: address, domains: bridged, log: log, mayStart: mayListen
+                http, at: address, passed: passed, domains: bridged, log: log, mayStart: mayListen
             ) { start.finish() }
             self.mayStart = mayStart
         } else {
             bridge = nil
             self.mayStart = mayListen
+            passed?.close(unusedBy: log)
         }
         let status = DaemonStatus(domains: pipelines, liveness: liveness, bridge: bridge)
         admin = configuration.http.admin.map {

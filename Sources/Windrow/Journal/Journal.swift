@@ -147,8 +147,7 @@ final class Journal: Sendable {
 
     /// Room for what intake may read next. Once full, the answer stays no until a tenth of `maxSize` is free again.
     var hasRoom: Bool {
-        let maxSize = bounds.current.maxSize
-        return usage.withLock { usage in
+        usage.withLock { usage in
             if let until = usage.blockedUntil {
                 // Nothing more until the journal could be emptied again if the disk filled up once more.
                 guard .now >= until else { return false }
@@ -167,6 +166,7 @@ final class Journal: Sendable {
     var isPaused: Bool { usage.withLock { $0.blockedUntil != nil || isFull($0) } }
 
     private func isFull(_ usage: Usage) -> Bool {
+        let maxSize = bounds.current.maxSize
         let highMark = maxSize - Self.reserve(maxSize)
         return usage.bytes > (usage.isFull ? highMark - Int(Double(maxSize) * Self.hysteresis) : highMark)
     }

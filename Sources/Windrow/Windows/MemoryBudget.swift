@@ -39,5 +39,6 @@ final class MemoryBudget: Sendable {
         state.withLock { $0.isStopping = true }
     }
 
+    var limit: Int { state.withLock { $0.limit } }
     var used: Int { state.withLock { $0.used } }
 }

@@ -93,5 +93,6 @@ func grouped(_ number: Int) -> String {
 
 /// `1 line`, `2 lines`.
 func counted(_ number: Int, _ noun: String) -> String {
-    "\(grouped(number)) \(number == 1 || noun == "series" ? noun : noun + "s")"
+    let plural = noun == "series" ? noun : noun.hasSuffix("ch") ? noun + "es" : noun + "s"
+    return "\(grouped(number)) \(number == 1 ? noun : plural)"
 }

@@ -56,7 +56,8 @@ struct ExportCommand: ParsableCommand {
             do {
                 return try Export(
                     of: domain, selection, as: format,
-                    report: { progress.show(share: $0.share, points: $0.points) }, isInterrupted: { Interrupt.isReceived }
+                    report: { progress.show(share: $0.share, points: $0.points) },
+                    isInterrupted: { Interrupt.isReceived }
                 ).run(to: output, replaces: force)
             } catch is OutputClosed {
                 throw ExitCode.success

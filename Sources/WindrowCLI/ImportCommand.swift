@@ -25,7 +25,8 @@ struct ImportCommand: ParsableCommand {
     @Option(help: "The domain, if the configuration has several.")
     var domain: String?
 
-    @Option(help: "csv or ndjson; if not given, the name of the file tells: .csv, .ndjson or .jsonl, each also with .gz.")
+    @Option(
+        help: "csv or ndjson; if not given, the name of the file tells: .csv, .ndjson or .jsonl, each also with .gz.")
     var format: ImportOptions.Format?
 
     @Option(help: "What is done with points that are there already: insert, update_window or replace_window.")
@@ -36,7 +37,8 @@ struct ImportCommand: ParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "Put lines that cannot be imported into this file, and why into FILE.reasons, and go on.", valueName: "file"))
+            "Put lines that cannot be imported into this file, and why into FILE.reasons, and go on.", valueName: "file"
+        ))
     var skipBad: String?
 
     @Flag(help: "Begin anew what was interrupted.")
@@ -154,7 +156,9 @@ struct ColumnOptions: ParsableArguments {
     @Option(help: "The unit of timestamps that are numbers, counted from 1970: s, ms, us or ns.")
     var epoch: EpochUnit?
 
-    @Option(help: ArgumentHelp("The offset from UTC of timestamps that have none, such as +01:00 or Z.", valueName: "offset"))
+    @Option(
+        help: ArgumentHelp(
+            "The offset from UTC of timestamps that have none, such as +01:00 or Z.", valueName: "offset"))
     var timeZone: String?
 
     func validate(_ format: ImportOptions.Format?) throws {

@@ -16,7 +16,8 @@ enum ImportText {
         }
         if totals.emptied > 0 {
             lines.append(
-                "  \(counted(totals.emptied, "window")) replaced, from which \(counted(totals.deleted, "point")) deleted")
+                "  \(counted(totals.emptied, "window")) replaced, from which \(counted(totals.deleted, "point")) deleted"
+            )
         }
         if let skipBad, summary.badLineCount > 0 {
             lines.append(
@@ -38,7 +39,8 @@ enum ImportText {
             lines.append("  what is new in the database is not known: \(obstacle)")
         }
         if plan.windows > 0 {
-            lines.append("  replaced: the windows of \(counted(plan.windows, "series")), from its first to its last point")
+            lines.append(
+                "  replaced: the windows of \(counted(plan.windows, "series")), from its first to its last point")
         }
         if summary.badLineCount > 0 {
             lines.append("  \(counted(summary.badLineCount, "line")) cannot be imported (\(reasons(summary)))")
@@ -73,7 +75,8 @@ enum ImportText {
         printError("the same command, with the same file, goes on from there")
         if summary.badLineCount > 0 {
             printError(
-                "with --skip-bad FILE too; a file that was mended is another import, which begins anew and \(again(overwrite))")
+                "with --skip-bad FILE too; a file that was mended is another import, which begins anew and \(again(overwrite))"
+            )
         }
     }
 

@@ -83,7 +83,8 @@ struct JournalCommand: ParsableCommand {
             if let error = result.postgresError {
                 printError("\(domain.name): it is not known what PostgreSQL has already, so all is exported: \(error)")
             }
-            printError("\(domain.name): \(counted(result.points, "point")) of \(counted(result.batches, "record batch"))")
+            printError(
+                "\(domain.name): \(counted(result.points, "point")) of \(counted(result.batches, "record batch"))")
             if result.damagedBatches > 0 {
                 printError(
                     "\(domain.name): \(counted(result.damagedBatches, "damaged batch")) with \(counted(result.damagedPoints, "point")) "
@@ -112,7 +113,8 @@ enum JournalText {
         if let first = report.firstPosition, let last = report.lastPosition {
             lines.append(
                 "  waiting       \(counted(report.points, "point")) of \(counted(report.series, "series")) in "
-                    + "\(counted(report.records, "record")), \(counted(report.batches, "batch")), positions \(first) to \(last)")
+                    + "\(counted(report.records, "record")), \(counted(report.batches, "batch")), positions \(first) to \(last)"
+            )
         } else {
             lines.append("  waiting       nothing")
         }
@@ -121,7 +123,8 @@ enum JournalText {
         }
         if report.damagedBatches > 0 {
             lines.append(
-                "  damaged       \(counted(report.damagedBatches, "batch")) with \(counted(report.damagedPoints, "point"))")
+                "  damaged       \(counted(report.damagedBatches, "batch")) with \(counted(report.damagedPoints, "point"))"
+            )
         }
         lines.append("  dead letters  \(grouped(report.deadLetters))")
         return lines.joined(separator: "\n")

@@ -70,7 +70,8 @@ final class RequestDecoder {
                 "the element is \(document.description(of: element.token)), expected an object with node_id, tag and data",
                 pointer: place.elementPointer)
         }
-        let series = SeriesName(node: try reader.node(of: element, at: place), tag: try reader.tag(of: element, at: place))
+        let series = SeriesName(
+            node: try reader.node(of: element, at: place), tag: try reader.tag(of: element, at: place))
         guard element.overwrite.kind == .absent else {
             throw Rejection(
                 .badOverwrite,

@@ -98,7 +98,8 @@ public final class JournalView {
                         // The caller tells.
                     }
                     return Item(
-                        position: JournalPosition(row[0]), batch: batch, points: Int(UInt32(clamping: row[2] as Int64? ?? 0)))
+                        position: JournalPosition(row[0]), batch: batch,
+                        points: Int(UInt32(clamping: row[2] as Int64? ?? 0)))
                 }
             }
         }

@@ -54,10 +54,8 @@ final class BadLines: Sendable {
             }
         }
         guard let text = FileManager.default.contents(atPath: reasonsFile) else { return }
-        // NAME:NUMBER: WHY
-        let numbers = text.split(separator: UInt8(ascii: "\n")).compactMap { line -> Int? in
-            let head = String(decoding: line.dropFirst(input.utf8.count + 1).prefix { $0 != UInt8(ascii: ":") }, as: UTF8.self)
-            return Int(head)
+        let numbers = text.split(separator: UInt8(ascii: "\n")).compactMap { line in
+            Int(String(decoding: line.prefix { $0 != UInt8(ascii: ":") }, as: UTF8.self))
         }
         state.withLock {
             $0.known = Set(numbers)
@@ -70,7 +68,9 @@ final class BadLines: Sendable {
     var told: [String] { state.withLock { $0.told } }
     /// How many there are of each reason, the most frequent first.
     var reasons: [(reason: Rejection.Reason, count: Int)] {
-        state.withLock { $0.reasons.map { ($0.key, $0.value) } }.sorted { ($1.count, $0.reason.rawValue) < ($0.count, $1.reason.rawValue) }
+        state.withLock { $0.reasons.map { ($0.key, $0.value) } }.sorted {
+            ($1.count, $0.reason.rawValue) < ($0.count, $1.reason.rawValue)
+        }
     }
 
     /// Counts lines, and writes them if they are to be skipped.
@@ -80,8 +80,8 @@ final class BadLines: Sendable {
             var (texts, why) = ([UInt8](), "")
             // A flush that is tried again tells its lines again.
             for line in lines where state.counted.insert(line.number).inserted {
-                let sentence = "\(input):\(line.number): \(line.rejection.sentence)"
-                if state.told.count < Self.toldLimit { state.told.append(sentence) }
+                let sentence = "\(line.number): \(line.rejection.sentence)"
+                if state.told.count < Self.toldLimit { state.told.append("\(input):\(sentence)") }
                 state.count += 1
                 state.reasons[line.rejection.reason, default: 0] += 1
                 guard file != nil, !state.known.contains(line.number) else { continue }

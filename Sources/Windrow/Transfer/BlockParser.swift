@@ -4,7 +4,7 @@
 /// the cuts: so a run that goes on where another one was interrupted makes the same blocks, and no block lies across a place up to
 /// which something is committed.
 final class BlockParser {
-    static let blockSize = 2 << 20
+    static let usualBlockSize = 2 << 20
 
     /// The header line as it came; empty without one.
     private(set) var header: [UInt8] = []
@@ -12,15 +12,19 @@ final class BlockParser {
     private let source: ByteSource
     private let reader: any RowReader
     private let cuts: [Int]
+    private let blockSize: Int
     /// What was read and belongs to the next block.
     private var rest: TextBlock
     private var isAtEnd = false
 
     /// Reads as far as it takes to know the columns.
     init(
-        _ source: ByteSource, _ format: ImportOptions.Format, _ options: ImportOptions, _ rules: RowRules, cuts: [Int] = []
+        _ source: ByteSource, _ format: ImportOptions.Format, _ options: ImportOptions, _ rules: RowRules,
+        cuts: [Int] = [],
+        blockSize: Int = BlockParser.usualBlockSize
     ) throws(TransferError) {
         self.source = source
+        self.blockSize = blockSize
         self.cuts = cuts.sorted()
         let text = TextBlock(start: 0, firstLine: 1, capacity: 0)
         var isAtEnd = false
@@ -69,9 +73,9 @@ final class BlockParser {
 
     /// nil at the end of the input.
     func next(_ table: inout SeriesTable) throws(TransferError) -> ParsedBlock? {
-        let next = (rest.start / Self.blockSize + 1) * Self.blockSize
+        let next = (rest.start / blockSize + 1) * blockSize
         let stop = min(next, cuts.first { $0 > rest.start } ?? .max) - rest.start
-        let text = rest.tail(from: 0, line: rest.firstLine, capacity: Self.blockSize + (512 << 10))
+        let text = rest.tail(from: 0, line: rest.firstLine, capacity: blockSize + (512 << 10))
         while text.count < stop, !isAtEnd { isAtEnd = try !source.read { text.append($0) } }
         var block = ParsedBlock(text, reader.format)
         var end = 0
@@ -82,7 +86,8 @@ final class BlockParser {
             case .tooLong(let limit):
                 throw TransferError(
                     .badData,
-                    "\(source.name):\(text.line(at: end)): the line has more than \(limit >> 20) MiB; is this the right file?")
+                    "\(source.name):\(text.line(at: end)): the line has more than \(limit >> 20) MiB; is this the right file?"
+                )
             }
         }
         guard end > 0 else { return nil }
@@ -118,7 +123,8 @@ final class BlockParser {
             case .row(let next) where next > place:
                 let cells = scanner.cells.map { cell in
                     let text = String(decoding: text.bytes(cell.offset..<cell.offset + cell.count), as: UTF8.self)
-                    return cell.isEscaped ? text.split(separator: "\"\"", omittingEmptySubsequences: false).joined(separator: "\"") : text
+                    return cell.isEscaped
+                        ? text.split(separator: "\"\"", omittingEmptySubsequences: false).joined(separator: "\"") : text
                 }
                 return (cells, next)
             case .incomplete:

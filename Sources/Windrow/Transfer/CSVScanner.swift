@@ -76,7 +76,9 @@ struct CSVScanner: ~Copyable {
                 }
                 if text[place] == newline { return .row(next: place + 1) }
                 if text[place] == UInt8(ascii: "\r") {
-                    if place + 1 == limit, !isWhole { return giveUp(text, start, limit, isWhole, count, .textBehindQuote) }
+                    if place + 1 == limit, !isWhole {
+                        return giveUp(text, start, limit, isWhole, count, .textBehindQuote)
+                    }
                     if place + 1 == limit { return .row(next: limit) }
                     if text[place + 1] == newline { return .row(next: place + 2) }
                 }

@@ -46,7 +46,8 @@ struct ColumnMapping: Equatable {
                 return number - 1
             case .name(let name):
                 guard let header else {
-                    throw TransferError(.usage, "\(flag) \(name): without a header line a column is named by its number")
+                    throw TransferError(
+                        .usage, "\(flag) \(name): without a header line a column is named by its number")
                 }
                 return try Self.find([name], in: header, flag, what)
             case nil:
@@ -54,7 +55,8 @@ struct ColumnMapping: Equatable {
                 defer { usual += 1 }
                 guard usual < count else {
                     throw TransferError(
-                        .badData, "there is no column for \(what): the first line has \(Self.columns(count)); see \(flag)")
+                        .badData,
+                        "there is no column for \(what): the first line has \(Self.columns(count)); see \(flag)")
                 }
                 return usual
             }
@@ -89,7 +91,8 @@ struct ColumnMapping: Equatable {
             guard let tag = Tag(header[column]) else {
                 throw TransferError(
                     .badData,
-                    "the header's column \(column + 1), \(String(quoting: header[column])), is no tag: expected \(Tag.expectation)")
+                    "the header's column \(column + 1), \(String(quoting: header[column])), is no tag: expected \(Tag.expectation)"
+                )
             }
             guard !values.contains(where: { $0.tag == tag }) else {
                 throw TransferError(.badData, "the header has the tag \(String(quoting: tag.name)) twice")

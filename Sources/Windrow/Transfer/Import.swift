@@ -46,8 +46,15 @@ public final class Import {
 
     /// Blocks that may wait for a lane.
     private static let maxWaiting = 3
-    /// A transaction has at least so many points, if there are as many.
-    private static let leastPoints = 50_000
+    /// How large the pieces are; tests make them small.
+    struct Pieces {
+        var block = BlockParser.usualBlockSize
+        /// A transaction has at least so many points, if there are as many.
+        var leastPoints = 50_000
+    }
+
+    var pieces = Pieces()
+
     private static let patience = Duration.seconds(300)
     /// How long a database that is away is waited for.
     public static var patienceText: String { DurationText.format(patience) }
@@ -98,7 +105,8 @@ public final class Import {
         let badLines = BadLines(of: summary.input, into: skipping)
         defer { summary.take(badLines) }
         let source = try ByteSource(file)
-        let parser = try BlockParser(source, format, options, rules, cuts: positions.map { Int($0.number) })
+        let parser = try BlockParser(
+            source, format, options, rules, cuts: positions.map { Int($0.number) }, blockSize: pieces.block)
         try badLines.begin(header: parser.header, isResuming: stored != nil)
 
         var table = SeriesTable()
@@ -153,7 +161,7 @@ public final class Import {
     private func survey(
         _ table: inout SeriesTable, badLines: BadLines?, endsAtBad: Bool = true
     ) throws -> FileSurvey {
-        let parser = try BlockParser(try ByteSource(file), format, options, rules)
+        let parser = try BlockParser(try ByteSource(file), format, options, rules, blockSize: pieces.block)
         var survey = FileSurvey()
         while !isInterrupted(), let block = try parser.next(&table) {
             survey.add(block)
@@ -190,7 +198,7 @@ public final class Import {
         for number in positions.indices {
             let settings = ImportLane.Settings(
                 database: database.access, uuid: uuid, number: number, lanes: positions.count,
-                maxPoints: max(domain.flush.maxPoints, Self.leastPoints), skipsBad: skips, patience: Self.patience)
+                maxPoints: max(domain.flush.maxPoints, pieces.leastPoints), skipsBad: skips, patience: Self.patience)
             let lane = ImportLane(settings, board: board, badLines: badLines, committedAtStart: positions[number])
             Task { await lane.run() }
         }
@@ -203,7 +211,8 @@ public final class Import {
                 if !block.badRows.isEmpty, !skips {
                     let bad = block.badRows[0]
                     try badLines.add(block.badLines)
-                    stop = TransferError(.badData, "the import has stopped at line \(block.text.line(at: bad.row.lowerBound))")
+                    stop = TransferError(
+                        .badData, "the import has stopped at line \(block.text.line(at: bad.row.lowerBound))")
                     block = parser.again(block, until: bad.row.lowerBound, &table)
                     guard block.end > 0 else { break }
                 }

@@ -10,7 +10,8 @@ final class ImportDatabase {
     private var connection: Connection?
     private var catalog: Catalog
 
-    init(_ domain: Configuration.Domain, uuid: NodeUUID, patience: Duration, isInterrupted: @escaping () -> Bool) throws {
+    init(_ domain: Configuration.Domain, uuid: NodeUUID, patience: Duration, isInterrupted: @escaping () -> Bool) throws
+    {
         access = DatabaseAccess(connectionString: domain.postgres, schema: try Schema(domain.schema))
         self.uuid = uuid
         self.patience = patience

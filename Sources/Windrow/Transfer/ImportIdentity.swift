@@ -10,7 +10,9 @@ struct ImportIdentity: Equatable {
     private static let sample = 1 << 20
 
     /// nil for what can be read only once.
-    init?(of path: String, _ format: ImportOptions.Format, _ options: ImportOptions, schema: String) throws(TransferError) {
+    init?(of path: String, _ format: ImportOptions.Format, _ options: ImportOptions, schema: String)
+        throws(TransferError)
+    {
         guard path != "-" else { return nil }
         let descriptor = open(path, O_RDONLY | O_CLOEXEC)
         var status = stat()

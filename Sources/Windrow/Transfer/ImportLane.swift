@@ -128,7 +128,9 @@ actor ImportLane {
                 firstFailure = failedSince
                 guard .now - failedSince < settings.patience else { throw error }
                 board.withLock { $0.obstacle = "\(error)" }
-                let isGivenUp = board.wait(timeout: backoff.next()) { $0.failure != nil || $0.isInterrupted ? true : nil }
+                let isGivenUp = board.wait(timeout: backoff.next()) {
+                    $0.failure != nil || $0.isInterrupted ? true : nil
+                }
                 if isGivenUp == true { throw error }
             }
         }
@@ -167,7 +169,8 @@ actor ImportLane {
                     }
                     if let place { return block.line(at: Int(block.rows[place]), rejection) }
                 case .range(let range, _):
-                    guard case .replace(let own) = edit.action, range.contains(own.first), range.contains(own.last) else {
+                    guard case .replace(let own) = edit.action, range.contains(own.first), range.contains(own.last)
+                    else {
                         continue
                     }
                     return block.line(at: edit.row, rejection)

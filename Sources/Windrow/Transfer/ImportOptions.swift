@@ -61,7 +61,8 @@ public struct ImportOptions: Hashable, Sendable {
     func meaning(as format: Format) -> String {
         let columns = [nodeColumn, tagColumn, timestampColumn, valueColumn]
         let parts: [String] = [
-            format.rawValue, "\(delimiter)", "\(hasHeader)", columns.map { $0?.description ?? "" }.joined(separator: "\n"),
+            format.rawValue, "\(delimiter)", "\(hasHeader)",
+            columns.map { $0?.description ?? "" }.joined(separator: "\n"),
             node?.description ?? "", tag?.name ?? "", "\(tagsFromColumns)", epoch?.rawValue ?? "",
             timeZone.map(String.init) ?? "", overwrite.rawValue,
         ]

@@ -72,7 +72,8 @@ final class LineReader: RowReader {
         let series = try series(of: element, PointPlace.data(element: number), reader, &table)
         if table.isRefused[Int(series)] { throw .unknownNode(table.names[Int(series)].node) }
         let hasValue = element.point.valueKind != .absent || element.point.timestampKind != .absent
-        let place: PointPlace = element.data.kind == .absent && hasValue && number == nil ? .object : .data(element: number)
+        let place: PointPlace =
+            element.data.kind == .absent && hasValue && number == nil ? .object : .data(element: number)
         let overwrite = try reader.overwrite(of: element, at: place)
         let window = try reader.window(of: element, at: place)
 
@@ -82,7 +83,8 @@ final class LineReader: RowReader {
         case .array:
             guard !hasValue else {
                 throw Rejection(
-                    .wrongShape, "the object has both v and data; expected one point or many", pointer: place.elementPointer)
+                    .wrongShape, "the object has both v and data; expected one point or many",
+                    pointer: place.elementPointer)
             }
             read = points.reserve(Int(element.pointCount))
             summary = try reader.readPoints(document.points(of: element), into: read, at: place)
@@ -127,12 +129,17 @@ final class LineReader: RowReader {
                 pointer: place.elementPointer)
         }
         // As bytes, a number is never a UUID, and what is no tag is never remembered.
-        let isNode = element.nodeID.kind == .number || element.nodeID.kind == .string && element.nodeID.text.length == 36
+        let isNode =
+            element.nodeID.kind == .number || element.nodeID.kind == .string && element.nodeID.text.length == 36
         let (nodeBytes, tagBytes) = (document.bytes(of: element.nodeID.text), document.bytes(of: element.tag.text))
-        if isNode, element.tag.kind == .string, let known = table.number(node: nodeBytes, tag: tagBytes) { return known }
+        if isNode, element.tag.kind == .string, let known = table.number(node: nodeBytes, tag: tagBytes) {
+            return known
+        }
 
         let node: NodeName =
-            if element.nodeID.kind == .absent, let own = self.node { own } else { try reader.node(of: element, at: place) }
+            if element.nodeID.kind == .absent, let own = self.node { own } else {
+                try reader.node(of: element, at: place)
+            }
         let tag: Tag =
             if element.tag.kind == .absent, let own = self.tag { own } else { try reader.tag(of: element, at: place) }
         let name = SeriesName(node: node, tag: tag)

@@ -20,7 +20,9 @@ enum RowFormat: Sendable {
         switch self {
         case .csv(let delimiter):
             var scanner = CSVScanner(delimiter: delimiter)
-            if case .row(let next) = scanner.scan(text.base, from: start, count: text.count, isAtEnd: true) { return next }
+            if case .row(let next) = scanner.scan(text.base, from: start, count: text.count, isAtEnd: true) {
+                return next
+            }
             return text.count
         case .ndjson:
             return firstNewline(in: text.base, from: start, to: text.count).map { $0 + 1 } ?? text.count

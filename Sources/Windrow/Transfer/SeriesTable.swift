@@ -78,7 +78,9 @@ struct SeriesTable: ~Copyable {
     private func matches(_ key: Key, _ node: UnsafeRawBufferPointer, _ tag: UnsafeRawBufferPointer) -> Bool {
         guard Int(key.nodeCount) == node.count, Int(key.tagCount) == tag.count else { return false }
         return bytes.withUnsafeBytes { bytes in
-            guard let base = bytes.baseAddress, let node = node.baseAddress, let tag = tag.baseAddress else { return false }
+            guard let base = bytes.baseAddress, let node = node.baseAddress, let tag = tag.baseAddress else {
+                return false
+            }
             return memcmp(base + key.offset, node, Int(key.nodeCount)) == 0
                 && memcmp(base + key.offset + Int(key.nodeCount), tag, Int(key.tagCount)) == 0
         }

@@ -406,3 +406,11 @@ const SJDocument *sj_parse(SJParser *parser, const void *bytes, size_t length, S
 const SJDocument *sj_parse_in_place(SJParser *parser, void *bytes, size_t length, SJItems items) {
     return parser->read(static_cast<uint8_t *>(bytes), nullptr, length, items);
 }
+
+int sj_number(const void *bytes, size_t length, double *value) {
+    const uint8_t *text = static_cast<const uint8_t *>(bytes);
+    Number number;
+    if (length == 0 || !number.scan(text) || number.end != text + length) return 0;
+    *value = number.value(text);
+    return 1;
+}

@@ -55,13 +55,12 @@ struct DeadLetterSelection: ParsableArguments {
     /// The domains that are meant and have a journal, in which all the IDs are there.
     func open(_ options: ConfigurationOptions) throws -> [(name: String, letters: DeadLetters)] {
         let configuration = try options.load()
-        let names = configuration.domains.map(\.name)
-        if let domain { try configuration.require(domain: domain, in: options.config) }
-        if domain == nil, names.count > 1, !ids.isEmpty {
-            printError("each domain counts its own IDs: name one with --domain, of \(names.joined(separator: " "))")
+        let names = try configuration.domains(named: domain, in: options.config).map(\.name)
+        if names.count > 1, !ids.isEmpty {
+            printError("each domain counts its own IDs: name one with --domain, of \(configuration.domainNames)")
             throw ExitCode(EX_USAGE)
         }
-        return try names.filter { domain == nil || $0 == domain }.compactMap { name in
+        return try names.compactMap { name in
             var unknown = Set(ids)
             do {
                 guard let letters = try DeadLetters(of: name, configuration.journal) else {

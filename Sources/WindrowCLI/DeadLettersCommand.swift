@@ -151,13 +151,3 @@ struct DeadLettersCommand: ParsableCommand {
         }
     }
 }
-
-/// Says what the journal could not do, and ends the command.
-private func describingErrors<R>(_ body: () throws -> R) throws -> R {
-    do {
-        return try body()
-    } catch let error as JournalError {
-        printError("\(error)")
-        throw error.kind == .unusable || error.kind == .tooNew ? ExitCode.configuration : ExitCode.unavailable
-    }
-}

@@ -19,9 +19,8 @@ struct KeyCommand: ParsableCommand {
     var name: String
 
     func run() throws {
-        let configuration = try options.load()
-        try configuration.require(domain: domain, in: options.config)
-        guard let path = configuration.domains.first(where: { $0.name == domain })?.keysFile else {
+        let found = try options.load().domain(named: domain, in: options.config)
+        guard let path = found.keysFile else {
             printError(
                 "\(options.config): domains.\(domain) has no keys_file; name one, such as keys_file: \(domain).keys")
             throw ExitCode.configuration

@@ -1,5 +1,4 @@
 import ArgumentParser
-import LibPQ
 import Windrow
 
 struct MigrateCommand: ParsableCommand {
@@ -14,7 +13,7 @@ struct MigrateCommand: ParsableCommand {
 
     func run() throws {
         for domain in try options.load().domains {
-            do {
+            try describingErrors(of: domain.name) {
                 let schema = try Schema(domain.schema)
                 if print {
                     Swift.print("-- Domain \(domain.name)\nBEGIN;\n\(schema.upgrades.joined(separator: "\n"))\nCOMMIT;")
@@ -24,12 +23,6 @@ struct MigrateCommand: ParsableCommand {
                         "\(domain.name): schema \(schema.name) \(applied.isEmpty ? "was" : "is now") at version \(Schema.version)"
                     )
                 }
-            } catch let error as PostgresError {
-                printError("\(domain.name): \(error)")
-                throw error.endsConnection ? ExitCode.unavailable : ExitCode.configuration
-            } catch let error as SchemaError {
-                printError("\(domain.name): \(error)")
-                throw ExitCode.configuration
             }
         }
     }

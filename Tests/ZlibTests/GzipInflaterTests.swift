@@ -68,3 +68,23 @@ import Zlib
         #expect(taken < 2 << 20)
     }
 }
+
+@Suite struct GzipDeflaterTests {
+    @Test("what is deflated piece by piece inflates to the same", arguments: [0, 1, 1000, 1_000_000])
+    func roundTrip(count: Int) throws {
+        let bytes = (0..<count).map { UInt8(truncatingIfNeeded: $0 &* $0 >> 7) }
+        let deflater = GzipDeflater()
+        var deflated: [UInt8] = []
+        for start in stride(from: 0, to: count, by: 70_000) {
+            try bytes[start..<min(start + 70_000, count)].withUnsafeBytes {
+                try deflater.deflate($0) { deflated += $0 }
+            }
+        }
+        try deflater.finish { deflated += $0 }
+        let inflater = GzipInflater()
+        var inflated: [UInt8] = []
+        try deflated.withUnsafeBytes { try inflater.inflate($0) { inflated += $0 } }
+        try inflater.finish()
+        #expect(inflated == bytes)
+    }
+}

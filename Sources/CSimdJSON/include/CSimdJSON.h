@@ -154,6 +154,10 @@ const SJDocument *sj_parse(SJParser *parser, const void *bytes, size_t length, S
 /// the result is used. `SJ_PADDING` bytes behind them belong to the call.
 const SJDocument *sj_parse_in_place(SJParser *parser, void *bytes, size_t length, SJItems items);
 
+/// Reads one number, written as in JSON, that takes up all of the bytes, behind which one more must be readable. The double is the nearest
+/// one, an infinity for what is past the greatest; 0 unless it is such a number.
+int sj_number(const void *bytes, size_t length, double *value);
+
 #ifdef __cplusplus
 }
 #endif

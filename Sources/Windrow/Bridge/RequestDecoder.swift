@@ -71,7 +71,7 @@ final class RequestDecoder {
                 pointer: place.elementPointer)
         }
         let series = SeriesName(
-            node: try node(element.nodeID, place, document), tag: try tag(element.tag, place, document))
+            node: try reader.node(of: element, at: place), tag: try reader.tag(of: element, at: place))
         guard element.overwrite.kind == .absent else {
             throw Rejection(
                 .badOverwrite,
@@ -92,26 +92,5 @@ final class RequestDecoder {
             window: window,
             place: place)
         return (series, payload)
-    }
-
-    private func node(_ token: SJToken, _ place: PointPlace, _ document: SJDocument) throws(Rejection) -> NodeName {
-        let bytes = document.bytes(of: token.text)
-        switch token.kind {
-        case .number, .hugeNumber: if let id = NodeID(utf8: bytes) { return .id(id) }
-        case .string: if let uuid = NodeUUID(utf8: bytes) { return .uuid(uuid) }
-        default: break
-        }
-        throw Rejection(
-            .badNode,
-            "node_id is \(document.description(of: token)), expected an integer from 1 to \(Int64.max) or a UUID such as "
-                + "\"12345678-1234-1234-1234-123456789012\"",
-            pointer: token.kind == .absent ? place.elementPointer : place.pointer(toField: "node_id"))
-    }
-
-    private func tag(_ token: SJToken, _ place: PointPlace, _ document: SJDocument) throws(Rejection) -> Tag {
-        if token.kind == .string, let tag = Tag(utf8: document.bytes(of: token.text)) { return tag }
-        throw Rejection(
-            .badTag, "tag is \(document.description(of: token)), expected \(Tag.expectation)",
-            pointer: token.kind == .absent ? place.elementPointer : place.pointer(toField: "tag"))
     }
 }

@@ -55,7 +55,7 @@ final class MessageDecoder {
     ) throws(Rejection) -> Outcome {
         for index in subscriptions.indices {
             guard let (node, tag) = subscriptions[index].template.match(topic) else { continue }
-            let name = try Self.seriesName(node: node, tag: tag)
+            let name = try SeriesName(node: node, tag: tag)
             let payload = try parser.parse(bytes, epoch: subscriptions[index].epoch, receivedAt: receivedAt)
             if isRetained && payload.stampedAt != nil { return .skippedRetained }
             let action = try Self.action(
@@ -67,23 +67,6 @@ final class MessageDecoder {
             return .accepted(points: payload.points.count)
         }
         throw Rejection(.wrongTopic, "the topic \(String(quoting: topic)) matches no subscription's template")
-    }
-
-    private static func seriesName(
-        node: UnsafeRawBufferPointer, tag: UnsafeRawBufferPointer
-    ) throws(Rejection) -> SeriesName {
-        guard let nodeName = NodeName(utf8: node) else {
-            throw Rejection(
-                .badNode,
-                "the node \(String(quoting: node)) is neither an integer from 1 to \(Int64.max) nor a UUID such as "
-                    + "12345678-1234-1234-1234-123456789012")
-        }
-        guard let tagName = Tag(utf8: tag) else {
-            throw Rejection(
-                .badTag,
-                "the tag \(String(quoting: tag)) is not \(Tag.expectation)")
-        }
-        return SeriesName(node: nodeName, tag: tagName)
     }
 
     private static func action(

@@ -88,6 +88,31 @@ struct TokenReader {
             pointer: place.pointer(toField: "overwrite"))
     }
 
+    /// The node that an element names.
+    func node(of element: SJElement, at place: PointPlace) throws(Rejection) -> NodeName {
+        let token = element.nodeID
+        let bytes = document.bytes(of: token.text)
+        switch token.kind {
+        case .number, .hugeNumber: if let id = NodeID(utf8: bytes) { return .id(id) }
+        case .string: if let uuid = NodeUUID(utf8: bytes) { return .uuid(uuid) }
+        default: break
+        }
+        throw Rejection(
+            .badNode,
+            "node_id is \(document.description(of: token)), expected an integer from 1 to \(Int64.max) or a UUID such as "
+                + "\"12345678-1234-1234-1234-123456789012\"",
+            pointer: token.kind == .absent ? place.elementPointer : place.pointer(toField: "node_id"))
+    }
+
+    /// The tag that an element names.
+    func tag(of element: SJElement, at place: PointPlace) throws(Rejection) -> Tag {
+        let token = element.tag
+        if token.kind == .string, let tag = Tag(utf8: document.bytes(of: token.text)) { return tag }
+        throw Rejection(
+            .badTag, "tag is \(document.description(of: token)), expected \(Tag.expectation)",
+            pointer: token.kind == .absent ? place.elementPointer : place.pointer(toField: "tag"))
+    }
+
     private func bound(_ token: SJToken, _ name: String, at place: PointPlace) throws(Rejection) -> Timestamp {
         guard token.kind != .absent else {
             throw Rejection(.badWindow, "the window has no \(name)", pointer: place.pointer(toField: "window"))

@@ -35,12 +35,7 @@ public final class DeadLetters {
             try db.execute(sql: "PRAGMA secure_delete = OFF")
         }
         do {
-            // To open the file would cut such a log off where SQLite stops to understand it.
-            if lock != nil, try JournalLog(file: path + "-wal")?.mended != nil {
-                throw JournalError(
-                    kind: .failed, operation: "open it", code: nil, message: "its write-ahead log is damaged",
-                    hint: "start windrow: it mends the log")
-            }
+            if lock != nil { try JournalLog.checkBesideNone(path) }
             queue = try DatabaseQueue(path: path, configuration: configuration)
             try queue.read { try JournalFile.checkFormat($0) }
         } catch {

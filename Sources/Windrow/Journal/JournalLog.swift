@@ -30,6 +30,16 @@ struct JournalLog {
         if frameCount == 0 || hasSoundHeader && word(8) != UInt32(pageSize) { return nil }
     }
 
+    /// Throws if the log of a journal is damaged, which no daemon has open: to open the file would cut the log off where SQLite stops to
+    /// understand it.
+    static func checkBesideNone(_ journal: String) throws {
+        if try JournalLog(file: journal + "-wal")?.mended != nil {
+            throw JournalError(
+                kind: .failed, operation: "open it", code: nil, message: "its write-ahead log is damaged",
+                hint: "start windrow: it mends the log")
+        }
+    }
+
     /// The log as it was before it was damaged, but for the bytes that were changed; nil when it is sound.
     var mended: Data? {
         let salts = salts

@@ -49,7 +49,7 @@ public struct RecordBatch: Equatable, Sendable {
     public mutating func append(_ action: EditAction, to name: SeriesName, points edited: some Collection<Point>) {
         let first = points.count
         points.append(contentsOf: edited)
-        normalisePoints(from: first)
+        supersededCount += points.sortLastOfEach(from: first)
         edits.append(
             Edit(
                 series: index(of: name), action: action, firstPoint: Int32(first),
@@ -72,33 +72,6 @@ public struct RecordBatch: Equatable, Sendable {
         series.append(name)
         seriesIndex[name] = new
         return new
-    }
-
-    /// Sorts the points from `first` on and keeps the last of each timestamp.
-    private mutating func normalisePoints(from first: Int) {
-        var ascends = true
-        var i = first + 1
-        while i < points.count {
-            if points[i].timestamp <= points[i - 1].timestamp {
-                ascends = false
-                break
-            }
-            i += 1
-        }
-        if ascends { return }
-
-        // Swift's sort is not promised to be stable: the place in the message breaks ties.
-        let order = (first..<points.count).sorted {
-            (points[$0].timestamp, $0) < (points[$1].timestamp, $1)
-        }
-        var sorted: [Point] = []
-        sorted.reserveCapacity(order.count)
-        for place in order {
-            if let last = sorted.last, last.timestamp == points[place].timestamp { sorted.removeLast() }
-            sorted.append(points[place])
-        }
-        supersededCount += order.count - sorted.count
-        points.replaceSubrange(first..., with: sorted)
     }
 
     public static func == (a: RecordBatch, b: RecordBatch) -> Bool {

@@ -1,6 +1,5 @@
 import LibPQ
 import Logging
-import Synchronization
 
 // A lane: one PostgreSQL connection with its thread. It folds what it is given into pending windows and flushes them, one
 // transaction a flush.
@@ -39,16 +38,8 @@ actor Lane {
 
     /// As the configuration has it now.
     private var settings: Configuration.Flush
-    /// Of the connection.
-    private let interrupter = Mutex<Interrupter?>(nil)
-    private var connection: Connection?
-    /// Set with the connection.
-    private var flush: Flush?
-    /// Longer after a flush that took too long: it must be able to end some day.
-    private var statementTimeout: Duration
-    private var newest: [SeriesID: Newest] = [:]
-    /// Whether most points that were merged to overwrite found another value, the last time.
-    private var expectsUpdates = false
+    private let interruption = Interruption()
+    private var session: FlushSession
 
     /// Taken from the mailbox and not folded yet, the next one last.
     private var incoming: [LaneWork] = []
@@ -65,10 +56,8 @@ actor Lane {
     private var received: [(at: ContinuousClock.Instant, points: Int)] = []
     /// What is folded and has a sender that waits for it.
     private var awaited: [LaneWork] = []
-    /// What PostgreSQL refuses of the flush under way.
+    /// What PostgreSQL has refused of the flush that is being finished.
     private var refused: [RefusedItem] = []
-    /// The outcome of a flush of which it is not known whether it was committed.
-    private var inDoubt: FlushOutcome?
 
     /// More than a flush takes, each of which ends by the statement timeout: what takes longer than all of them together is stuck.
     private static let statementsOfFlush = 10
@@ -88,8 +77,10 @@ actor Lane {
         self.database = database
         self.liveness = liveness
         settings = domain.current.flush
-        statementTimeout = database.statementTimeout
         self.journal = journal
+        session = FlushSession(
+            database, purpose: "lane \(number)", lane: number, interruption: interruption,
+            journal: { journal.uuid })
         self.progress = progress
         self.budget = budget
         self.metrics = metrics
@@ -115,7 +106,7 @@ actor Lane {
 
     /// Ends a flush that PostgreSQL holds up. Comes after `stop`, or the lane would only try again.
     nonisolated func interrupt() {
-        interrupter.withLock { $0?.interrupt() }
+        interruption.interrupt()
     }
 
     /// Folds and flushes until `stop()`.
@@ -130,8 +121,7 @@ actor Lane {
                 break
             }
         }
-        connection?.close()
-        connection = nil
+        session.close()
     }
 
     private var isDue: Bool {
@@ -203,14 +193,14 @@ actor Lane {
         while true {
             do {
                 let started = ContinuousClock.now
-                let outcome = try liveness.working(name, for: statementTimeout * Self.statementsOfFlush) {
+                let outcome = try liveness.working(name, for: session.statementTimeout * Self.statementsOfFlush) {
                     try write(windows, through: pendingThrough)
                 }
                 reporter.succeeded()
                 finish(windows, outcome, through: pendingThrough, took: .now - started)
                 return true
             } catch {
-                recover(from: error)
+                session.recover(from: error)
                 reporter.failed(error, doing: "flush")
                 metrics.notFlushed(FlushFailure(error))
                 let isHopeless = (error as? PostgresError)?.verdict == .stop
@@ -222,38 +212,13 @@ actor Lane {
     private func write(
         _ windows: [(id: SeriesID, window: PendingWindow)], through position: JournalPosition
     ) throws -> FlushOutcome {
-        let (connection, flush) = try connected()
-        if let inDoubt {
-            let positions = LanePositions(schema: database.schema, journal: journal.uuid)
-            let reached = try positions.load(lane: number, connection)
-            self.inDoubt = nil
-            if let reached, reached >= position { return inDoubt }
-        }
-        let unknown = windows.map(\.id).filter { newest[$0] == nil }
-        if !unknown.isEmpty {
-            newest.merge(try flush.newest(unknown, connection)) { _, found in found }
-        }
-        // Of an earlier try.
-        refused.removeAll()
-        // A connection that has survived has told how the flush ended.
-        defer { if connection.isUsable { inDoubt = nil } }
-        do throws(PostgresError) {
-            return try flush.run(
-                windows, newest: newest, expectsUpdates: expectsUpdates, through: position, on: connection
-            ) { inDoubt = $0 }
-        } catch {
-            guard error.verdict == .reject else { throw error }
-        }
-        return try flush.runIsolating(windows, through: position, on: connection) { outcome, refused in
-            try keep(refused, connection)
-            inDoubt = outcome
-        }
+        let written = try session.write(windows, through: position) { try keep($0, $1) }
+        refused = written.refused
+        return written.outcome
     }
 
     /// Dead-letters what PostgreSQL refuses, before the rest is committed.
     private func keep(_ refused: [RefusedItem], _ connection: Connection) throws {
-        self.refused = refused
-        if refused.isEmpty { return }
         let names = try Catalog.names(of: Set(refused.map(\.series)), database.schema, connection)
         let letters = refused.map {
             (letter: DeadLetter($0, name: names[$0.series]), origin: Optional($0.origin(names[$0.series])))
@@ -264,59 +229,12 @@ actor Lane {
             metadata: ["count": "\(refused.count)", "error": "\(refused[0].error)"])
     }
 
-    private func connected() throws -> (Connection, Flush) {
-        if let connection, let flush, connection.isUsable { return (connection, flush) }
-        var database = database
-        database.statementTimeout = statementTimeout
-        let fresh = try database.connect("lane \(number)")
-        // Every statement of a flush finds its rows by primary key. A planner with stale statistics must not read the table.
-        try fresh.script("SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off")
-        // The journal is trimmed behind commits, so they must be durable whatever the role's default is.
-        try fresh.execute(
-            "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'")
-        let flush = Flush(
-            schema: database.schema, journal: journal.uuid, lane: number,
-            isPartitioned: try database.schema.hasPartitionedPoints(fresh))
-        // Another server may know other points than the last one.
-        newest.removeAll()
-        connection = fresh
-        interrupter.withLock { $0 = fresh.interrupter }
-        self.flush = flush
-        return (fresh, flush)
-    }
-
-    /// Readies the next try. A server that has turned read-only, or that a lock or a lost privilege blocks, may not be the one
-    /// that the next connection finds.
-    private func recover(from error: any Error) {
-        guard let error = error as? PostgresError else { return }
-        if error.sqlState == .queryCanceled || error.kind == .timedOut {
-            statementTimeout = min(statementTimeout * 2, .seconds(3600))
-        }
-        if error.sqlState == .deadlockDetected || error.sqlState == .serializationFailure, connection?.isUsable == true
-        {
-            return
-        }
-        connection?.close()
-        connection = nil
-    }
-
     private func finish(
         _ windows: [(id: SeriesID, window: PendingWindow)], _ outcome: FlushOutcome, through position: JournalPosition,
         took: Duration
     ) {
         flushTakes = max(took, (flushTakes * 7 + took) / 8)
-        for (id, window) in windows {
-            if outcome.wasMergedWhole {
-                // Another writer is ahead in one of them: ask again.
-                newest[id] = nil
-                continue
-            }
-            guard let last = window.points.last?.timestamp else { continue }
-            if case .at(let known) = newest[id], known >= last { continue }
-            newest[id] = .at(last)
-        }
-        let mergedAsNew = outcome.inserted - outcome.copied
-        if outcome.updated + mergedAsNew > 0 { expectsUpdates = outcome.updated > mergedAsNew }
+        session.committed(windows, outcome)
         logDeletions(outcome, windows)
         progress.committed(through: position, byLane: number)
         metrics.flushed(outcome, byLane: number, took: took, delays: delays)
@@ -331,11 +249,6 @@ actor Lane {
         for work in awaited { work.receipt?.written(refusal: refusal(of: work)) }
         awaited.removeAll()
         refused.removeAll()
-        if statementTimeout != database.statementTimeout {
-            statementTimeout = database.statementTimeout
-            connection?.close()
-            connection = nil
-        }
     }
 
     /// How long ago the points were received that are committed now.

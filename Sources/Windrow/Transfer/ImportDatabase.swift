@@ -1,0 +1,94 @@
+import Glibc
+import LibPQ
+
+/// An import's own connection: it finds series and keeps the positions, while the lanes write. It is opened again when it breaks.
+final class ImportDatabase {
+    let access: DatabaseAccess
+    private let uuid: NodeUUID
+    private let patience: Duration
+    private let isInterrupted: () -> Bool
+    private var connection: Connection?
+    private var catalog: Catalog
+
+    init(_ domain: Configuration.Domain, uuid: NodeUUID, patience: Duration, isInterrupted: @escaping () -> Bool) throws
+    {
+        access = DatabaseAccess(connectionString: domain.postgres, schema: try Schema(domain.schema))
+        self.uuid = uuid
+        self.patience = patience
+        self.isInterrupted = isInterrupted
+        catalog = Catalog(
+            schema: access.schema, createsNodes: domain.unknownNodes == .create, identities: NodeIdentities())
+    }
+
+    /// Connects, checks the schema, and keeps a second import of the same input away for as long as the connection lasts.
+    func open() throws {
+        try open(again: false)
+    }
+
+    /// Runs `body`, and once more for as long as PostgreSQL is away and patience lasts.
+    func perform<R>(_ body: (Connection) throws -> R) throws -> R {
+        var backoff = DatabaseAccess.backoff
+        let deadline = ContinuousClock.now + patience
+        while true {
+            do {
+                if connection?.isUsable != true { try open(again: true) }
+                guard let connection else { preconditionFailure("it is open") }
+                return try body(connection)
+            } catch let error as PostgresError where error.verdict == .retry && ContinuousClock.now < deadline {
+                if isInterrupted() { throw error }
+                connection?.close()
+                // A failover may have lost what was made last.
+                catalog.forget()
+                let (seconds, attoseconds) = backoff.next().components
+                usleep(useconds_t(seconds * 1_000_000 + attoseconds / 1_000_000_000_000))
+            }
+        }
+    }
+
+    /// The numbers of series in the database; nil where the node is unknown and must not be created.
+    func resolve(_ names: [SeriesName]) throws -> [SeriesID?] {
+        try perform { try catalog.resolve(names, $0) }
+    }
+
+    /// Where the lanes of an earlier run stand; nil when there was none.
+    func loadPositions() throws -> [JournalPosition]? {
+        try perform { connection in
+            let rows = try connection.execute(
+                "SELECT position FROM \(access.schema.qualified("progress")) WHERE journal = $1 ORDER BY lane",
+                [.uuid(UUIDBytes(uuid))])
+            if rows.count == 0 { return nil }
+            return try (0..<rows.count).map { JournalPosition(try rows.int64($0, 0)) }
+        }
+    }
+
+    /// Notes that the import has begun.
+    func begin(lanes: Int) throws {
+        let positions = LanePositions(schema: access.schema, journal: uuid)
+        _ = try perform { try positions.load(lanes: lanes, $0) }
+    }
+
+    /// Forgets the import.
+    func forget() throws {
+        try perform { connection in
+            _ = try connection.execute(
+                "DELETE FROM \(access.schema.qualified("progress")) WHERE journal = $1", [.uuid(UUIDBytes(uuid))])
+        }
+    }
+
+    func close() {
+        connection?.close()
+        connection = nil
+    }
+
+    private func open(again: Bool) throws {
+        let fresh = try access.connect("import")
+        try access.schema.check(fresh)
+        let lock = try fresh.execute(
+            "SELECT pg_try_advisory_lock(hashtextextended($1, 0))", [.text("windrow import \(uuid)")])
+        // One's own lost connection may hold it for a while.
+        guard try lock.bool(0, 0) || again else {
+            throw TransferError(.usage, "another windrow import of the same file is under way")
+        }
+        connection = fresh
+    }
+}

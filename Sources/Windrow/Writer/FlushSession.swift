@@ -1,0 +1,156 @@
+import LibPQ
+import Synchronization
+
+// What writes flushes, one after another: a connection, what is known of the database behind it, and the answer to the one question
+// that a broken connection leaves open, whether COMMIT took effect: the position in the database tells.
+
+/// One lane's connection to the database, opened when it is needed. One owner, one thread at a time.
+struct FlushSession: ~Copyable {
+    let database: DatabaseAccess
+    /// Interrupts what the session waits for, from another thread.
+    let interruption: Interruption
+
+    private let purpose: String
+    private let lane: Int
+    private let journal: () -> NodeUUID
+    private var connection: Connection?
+    /// Set with the connection.
+    private var flush: Flush?
+    /// Longer after a flush that took too long: it must be able to end some day.
+    private(set) var statementTimeout: Duration
+    private var newest: [SeriesID: Newest] = [:]
+    /// Whether most points that were merged to overwrite found another value, the last time.
+    private var expectsUpdates = false
+    /// What a flush would have done of which it is not known whether it was committed.
+    private var inDoubt: Written?
+
+    /// A flush that is committed, and what PostgreSQL has refused of it.
+    typealias Written = (outcome: FlushOutcome, refused: [RefusedItem])
+
+    /// - Parameters:
+    ///   - purpose: shown in `pg_stat_activity`.
+    ///   - journal: what the positions are of; asked at each connection.
+    init(
+        _ database: DatabaseAccess, purpose: String, lane: Int, interruption: Interruption,
+        journal: @escaping () -> NodeUUID
+    ) {
+        self.database = database
+        self.purpose = purpose
+        self.lane = lane
+        self.interruption = interruption
+        self.journal = journal
+        statementTimeout = database.statementTimeout
+    }
+
+    /// Writes the windows and the position in one transaction; when it returns they are committed. After an error, `recover` comes
+    /// before the next try, which is with the same windows and position.
+    /// - Parameter keep: is given what PostgreSQL refuses for its content, before the rest is committed; when it throws, nothing is.
+    mutating func write(
+        _ windows: [(id: SeriesID, window: PendingWindow)], through position: JournalPosition,
+        keep: ([RefusedItem], Connection) throws -> Void
+    ) throws -> Written {
+        let (connection, flush) = try connected()
+        if let inDoubt {
+            let positions = LanePositions(schema: database.schema, journal: journal())
+            let reached = try positions.load(lane: lane, connection)
+            self.inDoubt = nil
+            if let reached, reached >= position { return inDoubt }
+        }
+        let unknown = windows.map(\.id).filter { newest[$0] == nil }
+        if !unknown.isEmpty {
+            newest.merge(try flush.newest(unknown, connection)) { _, found in found }
+        }
+        var committing: Written?
+        // A connection that has survived has told how the flush ended.
+        defer { inDoubt = connection.isUsable ? nil : committing }
+        do throws(PostgresError) {
+            let outcome = try flush.run(
+                windows, newest: newest, expectsUpdates: expectsUpdates, through: position, on: connection
+            ) { committing = ($0, []) }
+            return (outcome, [])
+        } catch {
+            guard error.verdict == .reject else { throw error }
+        }
+        var kept: [RefusedItem] = []
+        let outcome = try flush.runIsolating(windows, through: position, on: connection) { outcome, refused in
+            if !refused.isEmpty { try keep(refused, connection) }
+            kept = refused
+            committing = (outcome, refused)
+        }
+        return (outcome, kept)
+    }
+
+    /// Learns from a flush that is committed.
+    mutating func committed(_ windows: [(id: SeriesID, window: PendingWindow)], _ outcome: FlushOutcome) {
+        for (id, window) in windows {
+            if outcome.wasMergedWhole {
+                // Another writer is ahead in one of them: ask again.
+                newest[id] = nil
+                continue
+            }
+            guard let last = window.points.last?.timestamp else { continue }
+            if case .at(let known) = newest[id], known >= last { continue }
+            newest[id] = .at(last)
+        }
+        let mergedAsNew = outcome.inserted - outcome.copied
+        if outcome.updated + mergedAsNew > 0 { expectsUpdates = outcome.updated > mergedAsNew }
+        if statementTimeout != database.statementTimeout {
+            statementTimeout = database.statementTimeout
+            close()
+        }
+    }
+
+    /// Readies the next try. A server that has turned read-only, or that a lock or a lost privilege blocks, may not be the one
+    /// that the next connection finds.
+    mutating func recover(from error: any Error) {
+        guard let error = error as? PostgresError else { return }
+        if error.sqlState == .queryCanceled || error.kind == .timedOut {
+            statementTimeout = min(statementTimeout * 2, .seconds(3600))
+        }
+        if error.sqlState == .deadlockDetected || error.sqlState == .serializationFailure, connection?.isUsable == true
+        {
+            return
+        }
+        close()
+    }
+
+    mutating func close() {
+        connection?.close()
+        connection = nil
+    }
+
+    private mutating func connected() throws -> (Connection, Flush) {
+        if let connection, let flush, connection.isUsable { return (connection, flush) }
+        var database = database
+        database.statementTimeout = statementTimeout
+        let fresh = try database.connect(purpose)
+        // Every statement of a flush finds its rows by primary key. A planner with stale statistics must not read the table.
+        try fresh.script("SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off")
+        // What is committed is forgotten elsewhere, so commits must be durable whatever the role's default is.
+        try fresh.execute(
+            "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'")
+        let flush = Flush(
+            schema: database.schema, journal: journal(), lane: lane,
+            isPartitioned: try database.schema.hasPartitionedPoints(fresh))
+        // Another server may know other points than the last one.
+        newest.removeAll()
+        connection = fresh
+        interruption.watch(fresh)
+        self.flush = flush
+        return (fresh, flush)
+    }
+}
+
+/// Ends, from any thread, what a session waits for, whichever connection it has just then.
+final class Interruption: Sendable {
+    private let current = Mutex<Interrupter?>(nil)
+
+    func watch(_ connection: Connection) {
+        let interrupter = connection.interrupter
+        current.withLock { $0 = interrupter }
+    }
+
+    func interrupt() {
+        current.withLock { $0?.interrupt() }
+    }
+}

@@ -10,5 +10,6 @@ struct WindrowCommand: AsyncParsableCommand {
         subcommands: [
             RunCommand.self, CheckCommand.self, MigrateCommand.self, KeyCommand.self, DeadLettersCommand.self,
             TailCommand.self, RemainsCommand.self,
+            SimulateCommand.self,
         ])
 }

@@ -93,7 +93,7 @@ extension Itinerary {
         // 2880 old points of each of the four series.
         #expect(messages.filter(\.isOld).reduce(0) { $0 + $1.count } == 4 * 2880)
         var other = Itinerary(plan, gateway: 1)
-        #expect(!other.next(1000).contains(where: \.isOld))
+        #expect(other.next(1000).allSatisfy { !$0.isOld })
     }
 
     @Test("a plan with a number of points ends after them")

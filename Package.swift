@@ -45,6 +45,7 @@ let package = Package(
     targets: [
         .systemLibrary(name: "CLibPQ", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+        .systemLibrary(name: "CEpoll"),
         .systemLibrary(name: "CMalloc"),
         .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
         .target(name: "CSimdJSON", cxxSettings: watchedCXX, linkerSettings: [.linkedLibrary("simdjson")]),
@@ -74,10 +75,20 @@ let package = Package(
             ],
             resources: [.embedInCode("Bridge/openapi.json")],
             swiftSettings: strict + watched + visible),
+        .target(
+            name: "Simulation",
+            dependencies: [
+                "CEpoll", "LibPQ", "MQTT",
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
+            ],
+            swiftSettings: strict),
         .executableTarget(
             name: "WindrowCLI",
             dependencies: [
-                "Windrow",
+                "MQTT", "Simulation", "Windrow",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict,
@@ -102,6 +113,7 @@ let package = Package(
         .testTarget(name: "ZlibTests", dependencies: ["WindrowTestSupport", "Zlib"], swiftSettings: strict),
         .testTarget(name: "WindrowChaosTests", dependencies: ["WindrowChaos"], swiftSettings: strict),
         .testTarget(name: "MQTTTests", dependencies: ["MQTT", "WindrowTestSupport"], swiftSettings: strict),
+        .testTarget(name: "SimulationTests", dependencies: ["Simulation"], swiftSettings: strict),
         .testTarget(
             name: "WindrowTests",
             dependencies: [

@@ -9,6 +9,7 @@ struct WindrowCommand: AsyncParsableCommand {
         version: Version.current,
         subcommands: [
             RunCommand.self, CheckCommand.self, MigrateCommand.self, KeyCommand.self, DeadLettersCommand.self,
-            TailCommand.self, RemainsCommand.self, ImportCommand.self, ExportCommand.self, JournalCommand.self,
+            ImportCommand.self, ExportCommand.self, JournalCommand.self, TailCommand.self, SimulateCommand.self,
+            RemainsCommand.self,
         ])
 }

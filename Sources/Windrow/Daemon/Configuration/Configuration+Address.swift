@@ -51,14 +51,14 @@ extension Configuration.ListenAddress: CustomStringConvertible {
 }
 
 extension Configuration.BrokerAddress: CustomStringConvertible {
-    static let form = "mqtt://host[:port] or mqtts://host[:port]"
+    public static let form = "mqtt://host[:port] or mqtts://host[:port]"
 
     public var description: String {
         (tls ? "mqtts://" : "mqtt://") + HostAndPort.bracketed(host) + ":\(port)"
     }
 
     /// nil when the text has not the form.
-    init?(parsing text: String) {
+    public init?(parsing text: String) {
         let tls = text.hasPrefix("mqtts://")
         guard tls || text.hasPrefix("mqtt://"),
             let parts = HostAndPort(parsing: text.dropFirst(tls ? 8 : 7)), parts.port != 0

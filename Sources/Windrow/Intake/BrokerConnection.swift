@@ -134,7 +134,6 @@ actor BrokerConnection {
             }
         }
         health.set(.broker, name, .failing("stopped"))
-        metrics.removed(broker: name)
     }
 
     /// One connection, from connect to its end. Throws when it broke or the journal refused a batch.

@@ -1,10 +1,11 @@
 import Glibc
 import Hummingbird
+import HummingbirdCore
 import Logging
 import NIOCore
 import ServiceLifecycle
 
-/// Serves `http.admin`: health, readiness and metrics, for probes and for Prometheus.
+/// Serves `http.admin`: health, readiness and metrics, for probes and for Prometheus, and the status page for people.
 struct AdminServer: Service {
     let address: Configuration.ListenAddress
     let status: DaemonStatus
@@ -16,7 +17,7 @@ struct AdminServer: Service {
         // Hummingbird's own lines about a server that starts and stops say nothing to an operator.
         log.logLevel = .critical
         let application = Application(
-            router: router(),
+            responder: AdminResponder(status: status, page: StatusResponder(status, at: address)),
             configuration: ApplicationConfiguration(
                 address: .hostname(address.host, port: Int(address.port)), serverName: "windrow"),
             onServerRunning: { _ in didStart() }, logger: log)
@@ -26,24 +27,44 @@ struct AdminServer: Service {
             throw ListenError(key: "http.admin", address: "\(address)", error) ?? error
         }
     }
+}
 
-    private func router() -> Router<BasicRequestContext> {
-        let router = Router()
-        router.get("/healthz") { _, _ in
+private struct AdminResponder: HTTPResponder {
+    typealias Context = BridgeContext
+
+    let status: DaemonStatus
+    let page: StatusResponder
+
+    func respond(to request: Request, context: Context) async -> Response {
+        var response: Response
+        do throws(Problem) {
+            response = try await answer(request)
+        } catch {
+            response = error.response
+        }
+        response.headers[.xContentTypeOptions] = "nosniff"
+        return request.method == .head ? response.createHeadResponse() : response
+    }
+
+    private func answer(_ request: Request) async throws(Problem) -> Response {
+        let target = request.head.path ?? ""
+        guard target.utf8.count <= Problem.longestTarget else { throw .targetTooLong }
+        guard request.method == .get || request.method == .head else { throw .methodNotAllowed("GET, HEAD") }
+        let parts = target.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
+        switch parts[0] {
+        case "/healthz":
             let stuck = status.liveness.stuck
             return Self.text(
                 stuck.isEmpty ? .ok : .serviceUnavailable, stuck.isEmpty ? ["alive"] : stuck.map { "stuck: \($0)" })
-        }
-        router.get("/readyz") { _, _ in
+        case "/readyz":
             let failures = status.failures
             return Self.text(failures.isEmpty ? .ok : .serviceUnavailable, failures.isEmpty ? ["ready"] : failures)
-        }
-        router.get("/metrics") { _, _ in
-            Response(
+        case "/metrics":
+            return Response(
                 status: .ok, headers: [.contentType: "text/plain; version=0.0.4; charset=utf-8"],
                 body: .init(byteBuffer: ByteBuffer(string: PrometheusText.render(status))))
+        default: return try await page.answer(request, parts[0], parts.count == 2 ? parts[1] : nil)
         }
-        return router
     }
 
     private static func text(_ status: HTTPResponse.Status, _ lines: [String]) -> Response {

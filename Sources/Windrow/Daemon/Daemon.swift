@@ -6,6 +6,7 @@ import ServiceLifecycle
 public struct Daemon: Sendable {
     private let pipelines: [DomainPipeline]
     private let admin: AdminServer?
+    private let sampler: StatusSampler
     private let bridge: BridgeServer?
     private let notifier: ServiceManagerNotifier
     /// Ends when the servers have their addresses, the admin server first: not before that does anything connect, since a daemon that
@@ -29,6 +30,7 @@ public struct Daemon: Sendable {
         let (mayStart, start) = AsyncStream<Void>.makeStream()
         admin = configuration.http.admin.map { AdminServer(address: $0, status: status) { listen.finish() } }
         if admin == nil { listen.finish() }
+        sampler = StatusSampler(domains: pipelines)
         let bridged = zip(configuration.domains, pipelines).filter { $0.0.keysFile != nil }.map { $0.1.bridge }
         if let address = configuration.http.listen, !bridged.isEmpty {
             var http = configuration.http
@@ -52,7 +54,7 @@ public struct Daemon: Sendable {
         ProcessLimits.giveBackLargeMemory()
         // Stopped in reverse: systemd is told first, then clients get their last answers, and the admin server answers until the end.
         var services: [any Service] = []
-        if let admin { services.append(admin) }
+        if let admin { services += [admin, sampler] }
         services.append(Pipelines(pipelines: pipelines, mayStart: mayStart))
         if let bridge { services.append(bridge) }
         services.append(notifier)

@@ -15,6 +15,7 @@ final class DomainPipeline: Sendable {
     let journal: Journal
     let budget: MemoryBudget
     let bridge: DomainBridge
+    let status: DomainStatus
 
     private let reader: PointReader
     private let receipts: Receipts
@@ -54,12 +55,16 @@ final class DomainPipeline: Sendable {
         let budget = MemoryBudget(limit: memory)
         let receipts = Receipts(timeout: configuration.http.commitTimeout)
         let progress = Progress(start: .start, lanes: domain.lanes)
+        let status = DomainStatus(
+            domain: domain.name, lanes: domain.lanes, silentAfter: domain.silentAfter, database: database,
+            journal: journal, health: health, log: log)
         let lanes = (0..<domain.lanes).map { number in
             Lane(
                 number: number, domain: domain.name,
                 settings: Lane.Settings(
                     interval: domain.flush.interval, maxPoints: domain.flush.maxPoints, database: database),
-                journal: journal, progress: progress, budget: budget, metrics: metrics, health: health, log: log)
+                journal: journal, progress: progress, budget: budget, metrics: metrics,
+                activity: status.activities[number], health: health, log: log)
         }
         let acceptance = Acceptance(
             domain: domain.name, journal: journal, handoff: handoff, nodes: nodes, receipts: receipts, metrics: metrics)
@@ -85,6 +90,7 @@ final class DomainPipeline: Sendable {
             domain, http: configuration.http, acceptance: acceptance, journal: journal, receipts: receipts,
             reader: reader,
             metrics: metrics)
+        self.status = status
         self.reader = reader
         self.receipts = receipts
         self.journal = journal
@@ -125,6 +131,7 @@ final class DomainPipeline: Sendable {
         // Nobody is left to tell them more.
         receipts.stop()
         await reader.close()
+        await status.close()
         await dispatcher.trim()
         try journal.close()
     }

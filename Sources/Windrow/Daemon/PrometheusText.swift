@@ -134,6 +134,11 @@ enum PrometheusText {
                 "windrow_journal_full_seconds", "gauge",
                 "Time until the journal is full if it goes on growing as in the last minutes; +Inf while it does not grow."
             ) { $0.pipeline.timeUntilFull.map { $0 / .seconds(1) } ?? .infinity },
+            Metric("windrow_series", "gauge", "Series written since the start.") { $0.pipeline.status.survey().active },
+            Metric(
+                "windrow_series_silent", "gauge",
+                "Series written since the start of which nothing new has come for much longer than usual."
+            ) { $0.pipeline.status.survey().silent },
             Metric("windrow_dead_letters_dropped_total", "counter", "Dead letters that made room for newer ones.") {
                 $0.pipeline.journal.deadLettersDropped
             },

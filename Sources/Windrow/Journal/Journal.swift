@@ -23,7 +23,7 @@ final class Journal: Sendable {
     private let pool: DatabasePool
     private let lock: JournalLock
     private let log: Logger
-    private let maxSize: Int
+    let maxSize: Int
     let ballast: JournalBallast
     let maxDeadLetterBytes: Int
     let usage: Mutex<Usage>
@@ -348,6 +348,17 @@ final class Journal: Sendable {
     func read<R>(_ operation: String, _ body: (Database) throws -> R) throws(JournalError) -> R {
         do {
             return try pool.read(body)
+        } catch {
+            throw JournalError(error, operation: operation)
+        }
+    }
+
+    /// Reads from a snapshot of the journal, on a thread of SQLite's readers.
+    func readAside<R: Sendable>(
+        _ operation: String, _ body: @escaping @Sendable (Database) throws -> R
+    ) async throws(JournalError) -> R {
+        do {
+            return try await pool.read(body)
         } catch {
             throw JournalError(error, operation: operation)
         }

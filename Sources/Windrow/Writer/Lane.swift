@@ -37,6 +37,7 @@ actor Lane {
     private let progress: Progress
     private let budget: MemoryBudget
     private let metrics: DomainMetrics
+    private let activity: SeriesActivity
     private let reporter: DatabaseReporter
     private let log: Logger
 
@@ -74,7 +75,7 @@ actor Lane {
 
     init(
         number: Int, domain: String, settings: Settings, journal: Journal, progress: Progress, budget: MemoryBudget,
-        metrics: DomainMetrics, health: DomainHealth, log: Logger
+        metrics: DomainMetrics, activity: SeriesActivity, health: DomainHealth, log: Logger
     ) {
         executor = ThreadExecutor(name: "lane \(number) \(domain)")
         self.number = number
@@ -84,6 +85,7 @@ actor Lane {
         self.progress = progress
         self.budget = budget
         self.metrics = metrics
+        self.activity = activity
         reporter = DatabaseReporter(component: "lane \(number)", health: health, log: log)
         self.log = log
     }
@@ -293,6 +295,7 @@ actor Lane {
         let mergedAsNew = outcome.inserted - outcome.copied
         if outcome.updated + mergedAsNew > 0 { expectsUpdates = outcome.updated > mergedAsNew }
         logDeletions(outcome, windows)
+        activity.stored(windows)
         progress.committed(through: position, byLane: number)
         metrics.flushed(outcome, took: took)
         budget.release(pendingCost)

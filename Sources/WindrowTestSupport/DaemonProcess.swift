@@ -41,7 +41,7 @@ public final class DaemonProcess {
         try folder.write(TestKey.line, to: "demo.keys")
     }
 
-    private static func freePort() throws -> UInt16 {
+    static func freePort() throws -> UInt16 {
         let text = try Command.require(Project.root + "/deploy/sandbox", ["free-port"])
         return UInt16(text.trimmingCharacters(in: .whitespacesAndNewlines)) ?? 0
     }

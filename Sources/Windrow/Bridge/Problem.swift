@@ -96,7 +96,8 @@ struct Problem: Error, Sendable {
         "there is nothing here; the call is /DOMAIN/api/v1/timeseries, its description is /openapi.json")
 
     static let unknownAdminPath = Problem(
-        .notFound, "not_found", "there is nothing here; the status page is /, and there are /healthz, /readyz and /metrics")
+        .notFound, "not_found",
+        "there is nothing here; the status page is /, and there are /healthz, /readyz and /metrics")
 
     static let foreignHost = Problem(
         .misdirectedRequest, "foreign_host",

@@ -24,7 +24,8 @@ struct HostGuard: Sendable {
         if authority.hasPrefix("[") {
             guard let close = authority.firstIndex(of: "]") else { return false }
             var address = in6_addr()
-            return inet_pton(AF_INET6, String(authority[authority.index(after: authority.startIndex)..<close]), &address) == 1
+            return inet_pton(
+                AF_INET6, String(authority[authority.index(after: authority.startIndex)..<close]), &address) == 1
         }
         let host = authority.prefix { $0 != ":" }.lowercased()
         var address = in_addr()

@@ -2,8 +2,9 @@
 //
 // An *arrival* is a flush that stores a point newer than all of the series before it; late data is none. (While the newest point lies
 // in the future, a clock was wrong, and every flush counts.)
-// A *gap* is the time between two arrivals, or, if that is longer, what the points of the second one are apart on average: a backfill
-// or a burst writes in a second what took hours, and says nothing about a fast series.
+// A *gap* is the time between two arrivals, or, if that is longer, what the points of the second one are apart on average, up to an
+// hour: a backfill or a burst writes in a second what took hours, and says nothing about a fast series; a clock that was years behind
+// says nothing at all.
 // *Usual* is the mean of the gaps, each weighted by its length, the last few times the usual gap counting most. It is what a random
 // moment falls into: of an hourly batch of a thousand messages that is the hour, not the milliseconds between them.
 // The *limit* is five times the usual gap, and at least `silent_after`.
@@ -22,6 +23,8 @@ struct SeriesPace: Sendable {
     static let factor: Float = 5
     /// How many usual gaps are remembered: a faster pace is the usual one after about this many of the slower.
     private static let memory: Float = 4
+    /// Seconds that points can be apart to say something about the pace.
+    private static let longestApart: Float = 3600
 
     let id: SeriesID
     private(set) var newest: Timestamp
@@ -49,8 +52,8 @@ struct SeriesPace: Sendable {
     mutating func heard(_ point: Point, count: Int, at tick: Tick, now: Timestamp, silentAfter: Float) {
         guard point.timestamp > newest || newest > now else { return }
         let passed = seconds(since: last, until: tick)
-        let apart = Float(max(point.timestamp.microseconds - newest.microseconds, 0)) / 1e6 / Float(max(count, 1))
-        var gap = max(passed, apart)
+        let advance = Float(max(min(point.timestamp, now).microseconds - newest.microseconds, 0)) / 1e6
+        var gap = max(passed, min(advance / Float(max(count, 1)), Self.longestApart))
         if usual > 0, isSilent(at: tick, silentAfter: silentAfter) { gap = min(gap, usual * Self.factor) }
         let remembered = Self.memory * usual
         if passed + remembered > 0 { rate = (rate * remembered + Float(count)) / (passed + remembered) }

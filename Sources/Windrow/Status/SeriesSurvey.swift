@@ -79,7 +79,8 @@ struct SeriesSurvey: Sendable {
         switch order {
         // Less than 1 for those that are not silent.
         case .silence:
-            row.isSilent ? 1 + 1 / (1 + Double(row.quiet)) : min(Double(row.quiet / row.pace.limit(silentAfter: silentAfter)), 1)
+            row.isSilent
+                ? 1 + 1 / (1 + Double(row.quiet)) : min(Double(row.quiet / row.pace.limit(silentAfter: silentAfter)), 1)
         case .recent: -Double(row.quiet)
         case .rate: Double(row.rate)
         }

@@ -192,7 +192,8 @@ const works = (isWorking, good = "works", bad = "fails") =>
 function showDomains(domains) {
   $("domains").hidden = domains.length < 2;
   if (domains.length < 2 || document.activeElement?.closest("#domains tbody")) return;
-  const rows = domains.map((domain) => {
+  const isFailing = (domain) => domain.parts.some((part) => part.failures.length);
+  const rows = domains.toSorted((a, b) => isFailing(b) - isFailing(a)).map((domain) => {
     const failing = domain.parts.filter((part) => part.failures.length);
     const row = el("tr", {},
       el("th", { scope: "row" }, el("a", { href: `#${domain.name}` }, domain.name)),
@@ -291,8 +292,8 @@ function showSeries(answer, { search, order, limit }) {
 
 function makeRow(id) {
   const button = el("button", { type: "button", "aria-expanded": "false" });
-  const cells = ["", "number", "", "number", "wide", "number", "number wide"].map((className) => el("td", { className }));
-  const row = el("tr", {}, ...cells);
+  const cells = ["", "number", "", "number", "wide", "number", "number wide"].map((className) => el("td", { className, role: "cell" }));
+  const row = el("tr", { role: "row" }, ...cells);
   cells[2].append(button);
   row.addEventListener("click", (event) => (event.target === button || getSelection().isCollapsed) && toggle(id));
   return { row, cells, button, entry: null };
@@ -347,10 +348,12 @@ function toggle(id) {
     for (const button of buttons) button.setAttribute("aria-pressed", String(button === chosen));
     showPoints(place, rows.get(id).entry, seconds);
   };
-  const panel = el("tr", { className: "panel" }, el("td", { colspan: 7 },
+  const panel = el("tr", { className: "panel", role: "row" }, el("td", { colspan: 7, role: "cell" },
     el("p", { className: "pace" }, pace(entry)), el("div", { className: "ranges", role: "group", "aria-label": "Time shown" }, ...buttons), place));
   row.after(panel);
-  choose(buttons[1], ranges[1][1]);
+  // Enough for a hundred points, if it is known how often they come.
+  const first = entry.usual == null ? 1 : Math.max(ranges.findIndex(([, seconds]) => seconds >= 100 * entry.usual), 0);
+  choose(buttons[first], ranges[first][1]);
 }
 
 /** The points of a series, up to now, or to its last one if that is longer ago. */
@@ -440,7 +443,9 @@ function showLetters(reasons) {
   if ($("letters").dataset.shown === key) return;
   $("letters").dataset.shown = key;
   const total = reasons.reduce((sum, { count }) => sum + count, 0);
-  say($("letters-note"), total ? `${number(total)} kept, by reason, with the newest of each. windrow dead-letters ${page.domain} shows them whole, and has them tried again.` : "None: every message was accepted.");
+  $("letters-note").replaceChildren(...(total
+    ? [`${number(total)} kept, by reason, with the newest of each. `, el("code", {}, "windrow dead-letters"), " shows them whole, and has them tried again."]
+    : ["None: every message was accepted."]));
   const open = new Set([...$("letters").querySelectorAll("details[open]")].map((details) => details.dataset.reason));
   const focused = document.activeElement?.closest("details")?.dataset.reason;
   $("letters").replaceChildren(...reasons.map(({ reason, count, examples }) => {

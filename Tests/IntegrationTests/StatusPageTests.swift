@@ -20,7 +20,8 @@ import WindrowTestSupport
             try waitUntil("it is stored") { try station.stored(tag: "steady").count == count }
         }
         try Connection(station.database, applicationName: "windrow tests").execute(
-            "INSERT INTO windrow.point SELECT 1, now() - n * interval '10 minutes', n * 100 FROM generate_series(1, 3) n")
+            "INSERT INTO windrow.point SELECT 1, now() - n * interval '2 minutes', n * 100 FROM generate_series(1, 3) n"
+        )
         try station.publisher.publish("7", on: "\(station.root)/2/once")
         try station.publisher.publish(
             "<script>window.hacked = 1</script><img src=x onerror='window.hacked = 1'>\u{1b}[31m\u{7}",

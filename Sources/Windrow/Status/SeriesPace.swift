@@ -31,7 +31,7 @@ struct SeriesPace: Sendable {
     private(set) var value: Double
     private(set) var first: Tick
     private(set) var last: Tick
-    /// The usual gap in seconds; 0 before the second arrival.
+    /// The usual gap in seconds, as far as it is known; 0 before the second arrival.
     private(set) var usual: Float = 0
     /// Points a second.
     private(set) var rate: Float = 0
@@ -69,9 +69,13 @@ struct SeriesPace: Sendable {
     /// Seconds since the last arrival.
     func quiet(at tick: Tick) -> Float { seconds(since: last, until: tick) }
 
+    /// Whether it was watched for long enough to say what is usual.
+    func isKnown(silentAfter: Float) -> Bool {
+        usual > 0 && seconds(since: first, until: last) >= limit(silentAfter: silentAfter)
+    }
+
     func isSilent(at tick: Tick, silentAfter: Float) -> Bool {
-        let limit = limit(silentAfter: silentAfter)
-        return usual > 0 && quiet(at: tick) > limit && seconds(since: first, until: last) >= limit
+        isKnown(silentAfter: silentAfter) && quiet(at: tick) > limit(silentAfter: silentAfter)
     }
 
     /// Points a second, fading once nothing comes for longer than usual.

@@ -11,6 +11,8 @@ struct SeriesSurvey: Sendable {
 
     struct Row: Sendable {
         var pace: SeriesPace
+        /// Whether it was watched for long enough to say what is usual.
+        var isKnown: Bool
         var isSilent: Bool
         /// Seconds since the last arrival.
         var quiet: Float
@@ -19,6 +21,7 @@ struct SeriesSurvey: Sendable {
 
         init(_ pace: SeriesPace, at tick: SeriesPace.Tick, silentAfter: Float) {
             self.pace = pace
+            isKnown = pace.isKnown(silentAfter: silentAfter)
             isSilent = pace.isSilent(at: tick, silentAfter: silentAfter)
             quiet = pace.quiet(at: tick)
             rate = pace.rate(at: tick)

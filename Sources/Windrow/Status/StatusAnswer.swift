@@ -106,11 +106,11 @@ struct SeriesAnswer: Encodable {
         var time: String?
         var value: Double?
         var isSilent = false
-        /// Seconds since the last arrival; missing when there was none since the start, and so what follows.
+        /// Seconds since the last arrival; missing when there was none since the start.
         var quiet: Float?
-        /// Usual seconds between two arrivals; missing while it is not known.
+        /// Usual seconds between two arrivals; missing while the series is too new to say.
         var usual: Float?
-        /// Points a second.
+        /// Points a second; missing before the second arrival.
         var rate: Float?
 
         init(_ id: SeriesID, _ name: SeriesName?, newest: Point?, _ row: SeriesSurvey.Row?) {
@@ -123,10 +123,8 @@ struct SeriesAnswer: Encodable {
             guard let row else { return }
             isSilent = row.isSilent
             quiet = row.quiet
-            if row.pace.usual > 0 {
-                usual = row.pace.usual
-                rate = row.rate
-            }
+            if row.isKnown { usual = row.pace.usual }
+            if row.pace.usual > 0 { rate = row.rate }
         }
     }
 

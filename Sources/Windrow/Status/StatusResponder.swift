@@ -125,7 +125,7 @@ struct StatusResponder: Sendable {
 
     private static func json(_ answer: some Encodable) throws(Problem) -> Response {
         let encoder = JSONEncoder()
-        encoder.outputFormatting = [.withoutEscapingSlashes]
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         encoder.keyEncodingStrategy = .convertToSnakeCase
         do {
             return response(ByteBuffer(bytes: try encoder.encode(answer)), JSONText.mediaType)

@@ -228,7 +228,7 @@ function showFigures(domain, past) {
     ["Pending points", number(domain.pending), "accepted, not yet in PostgreSQL", [past.pending], number],
     ["Journal", `${bytes(domain.journal_bytes)} of ${bytes(domain.journal_limit)}`,
       domain.journal_full_in == null ? "does not grow" : `full in ${span(domain.journal_full_in)} if it goes on growing`, [past.journal_bytes], bytes],
-    ["Flush time", domain.flush_median == null ? "no flush in the last minute" : `${flush(domain.flush_median)}, p99 ${flush(domain.flush_slowest)}`,
+    ["Flush time", domain.flush_median == null ? "no flush" : `${flush(domain.flush_median)}, p99 ${flush(domain.flush_slowest)}`,
       "solid: median, dashed: p99", [past.flush_median, past.flush_slowest], span],
   ].map(([title, now, note, lines, format]) => el("figure", {},
     el("figcaption", {}, title, el("strong", {}, now), el("small", {}, note)), ...history(title, lines, format)));
@@ -329,7 +329,7 @@ function close() {
   page.open = null;
 }
 
-const ranges = [["1 hour", 3600], ["1 day", 86400], ["1 week", 604800], ["30 days", 2592000], ["1 year", 31536000]];
+const ranges = [["10 min", 600], ["1 hour", 3600], ["1 day", 86400], ["1 week", 604800], ["30 days", 2592000], ["1 year", 31536000]];
 
 function toggle(id) {
   const isOpen = page.open === id;
@@ -352,7 +352,7 @@ function toggle(id) {
     el("p", { className: "pace" }, pace(entry)), el("div", { className: "ranges", role: "group", "aria-label": "Time shown" }, ...buttons), place));
   row.after(panel);
   // Enough for a hundred points, if it is known how often they come.
-  const first = entry.usual == null ? 1 : Math.max(ranges.findIndex(([, seconds]) => seconds >= 100 * entry.usual), 0);
+  const first = entry.usual == null ? 2 : Math.max(ranges.findIndex(([, seconds]) => seconds >= 100 * entry.usual), 0);
   choose(buttons[first], ranges[first][1]);
 }
 

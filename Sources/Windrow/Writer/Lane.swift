@@ -295,7 +295,8 @@ actor Lane {
         let mergedAsNew = outcome.inserted - outcome.copied
         if outcome.updated + mergedAsNew > 0 { expectsUpdates = outcome.updated > mergedAsNew }
         logDeletions(outcome, windows)
-        activity.stored(windows)
+        let atFault = Set(refused.map(\.series))
+        activity.stored(atFault.isEmpty ? windows : windows.filter { !atFault.contains($0.id) })
         progress.committed(through: position, byLane: number)
         metrics.flushed(outcome, took: took)
         budget.release(pendingCost)

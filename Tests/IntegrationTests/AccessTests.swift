@@ -149,6 +149,8 @@ import WindrowTestSupport
         }
         #expect(try post() == "204")
         #expect(try subject(daemon).hasSuffix("first"))
+        let expiry = try #require(try daemon.metric("windrow_http_certificate_expiry_timestamp_seconds"))
+        #expect(abs(expiry - Date().timeIntervalSince1970 - 2 * 86_400) < 600)
         // Who speaks plain HTTP to it is not served.
         #expect(throws: FixtureError.self) { try status(daemon, "a", secret) }
 

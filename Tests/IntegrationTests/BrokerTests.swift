@@ -60,6 +60,8 @@ import WindrowTestSupport
                 folder.path + "/client.key", "-u", "gateway", "-P", "secret", "-q", "1", "-t", "nodes/1/t", "-m", "5",
             ])
         try waitUntil("the point is stored") { try right.metric("windrow_points_inserted_total") == 1 }
+        let expiry = try #require(try right.metric("windrow_broker_certificate_expiry_timestamp_seconds"))
+        #expect(abs(expiry - Date().timeIntervalSince1970 - 2 * 86_400) < 600)
         #expect(try right.stop() == 0)
         #expect(!right.log.contains("secret"))
     }

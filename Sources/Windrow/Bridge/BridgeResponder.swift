@@ -27,12 +27,13 @@ struct BridgeResponder: HTTPResponder {
         guard path.count == 5, path[0] == "", path[2...] == ["api", "v1", "timeseries"] else { throw .unknownPath }
         guard let domain = domains[String(path[1])] else { throw .unknownDomain(String(path[1])) }
         let query = parts.count == 2 ? parts[1] : nil
+        let started = ContinuousClock.now
         do throws(Problem) {
             let response = try await call(domain, request, query, context)
-            domain.metrics.answered(response.status.code)
+            domain.metrics.answered(request.method, response.status.code, took: .now - started)
             return response
         } catch {
-            domain.metrics.answered(error.status.code)
+            domain.metrics.answered(request.method, error.status.code, took: .now - started)
             throw error
         }
     }

@@ -36,6 +36,9 @@ struct BridgeServer: Service {
         readKeys()
     }
 
+    /// nil without TLS.
+    var certificateExpiry: Timestamp? { identity?.expiry }
+
     func run() async throws {
         for await _ in mayStart {}
         if Task.isCancelled { return }

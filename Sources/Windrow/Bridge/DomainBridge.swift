@@ -74,11 +74,14 @@ final class DomainBridge: Sendable {
     ) async throws(Problem) -> (Receipt, [DecodedRequest.Element]) {
         do throws(Problem) {
             let body = try await bodies.read(request, channel: channel)
+            let receivedAt = ContinuousClock.now
             let lease = body.lease
             let decoded = try await decoders.decode(body, overwrite: overwrite, guards: guards)
             let receipt = receipts.open()
             acceptance.submit(
-                Acceptance.Submission(batch: decoded.batch, receipt: receipt) { _ in withExtendedLifetime(lease) {} })
+                Acceptance.Submission(batch: decoded.batch, receivedAt: receivedAt, receipt: receipt) { _ in
+                    withExtendedLifetime(lease) {}
+                })
             return (receipt, decoded.elements)
         } catch {
             if let reason = error.reason { metrics.rejected(reason) }

@@ -4,7 +4,7 @@ import Synchronization
 /// The server's certificate and key, as the files were when they were last read.
 final class ServerIdentity: Sendable {
     private let files: Configuration.ServerTLS
-    private let current: Mutex<NIOSSLContext>
+    private let current: Mutex<(context: NIOSSLContext, expiry: Timestamp?)>
 
     init(_ files: Configuration.ServerTLS) throws {
         self.files = files
@@ -12,7 +12,9 @@ final class ServerIdentity: Sendable {
     }
 
     /// For the next connection.
-    var context: NIOSSLContext { current.withLock { $0 } }
+    var context: NIOSSLContext { current.withLock { $0.context } }
+    /// When the certificate expires.
+    var expiry: Timestamp? { current.withLock { $0.expiry } }
 
     /// Reads the files anew; connections that are open keep what they have. On a problem all stays as it was.
     func reload() throws {
@@ -20,7 +22,9 @@ final class ServerIdentity: Sendable {
         current.withLock { $0 = fresh }
     }
 
-    private static func load(_ files: Configuration.ServerTLS) throws(ServerIdentityError) -> NIOSSLContext {
+    private static func load(_ files: Configuration.ServerTLS) throws(ServerIdentityError) -> (
+        NIOSSLContext, Timestamp?
+    ) {
         do {
             let chain = try NIOSSLCertificate.fromPEMBytes(Configuration.readFile(files.certificateFile))
             let key = try NIOSSLPrivateKey(bytes: Configuration.readFile(files.keyFile), format: .pem)
@@ -28,7 +32,7 @@ final class ServerIdentity: Sendable {
                 certificateChain: chain.map { .certificate($0) }, privateKey: .privateKey(key))
             settings.minimumTLSVersion = .tlsv12
             settings.applicationProtocols = ["http/1.1"]
-            return try NIOSSLContext(configuration: settings)
+            return (try NIOSSLContext(configuration: settings), chain.first.map(Certificate.expiry))
         } catch {
             throw ServerIdentityError(files: files, message: "\(error)")
         }

@@ -25,11 +25,8 @@ public struct Daemon: Sendable {
             try DomainPipeline(
                 $0, of: configuration, memory: memory, migrates: migrates, liveness: liveness)
         }
-        let status = DaemonStatus(domains: pipelines, liveness: liveness)
         let (mayListen, listen) = AsyncStream<Void>.makeStream()
         let (mayStart, start) = AsyncStream<Void>.makeStream()
-        admin = configuration.http.admin.map { AdminServer(address: $0, status: status) { listen.finish() } }
-        if admin == nil { listen.finish() }
         sampler = StatusSampler(domains: pipelines)
         let bridged = zip(configuration.domains, pipelines).filter { $0.0.keysFile != nil }.map { $0.1.bridge }
         if let address = configuration.http.listen, !bridged.isEmpty {
@@ -43,6 +40,9 @@ public struct Daemon: Sendable {
             bridge = nil
             self.mayStart = mayListen
         }
+        let status = DaemonStatus(domains: pipelines, liveness: liveness, bridge: bridge)
+        admin = configuration.http.admin.map { AdminServer(address: $0, status: status) { listen.finish() } }
+        if admin == nil { listen.finish() }
         notifier = ServiceManagerNotifier(status: status)
     }
 

@@ -2,6 +2,7 @@
 struct DaemonStatus: Sendable {
     let domains: [DomainPipeline]
     let liveness: Liveness
+    let bridge: BridgeServer?
 
     /// Everything that keeps the daemon from being ready, one line each; empty when it is.
     var failures: [String] {

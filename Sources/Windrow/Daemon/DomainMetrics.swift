@@ -1,3 +1,4 @@
+import HTTPTypes
 import Synchronization
 
 // The accounting. Each point that came in is counted again for what became of it, and the two sides meet:
@@ -9,37 +10,50 @@ import Synchronization
 
 /// A domain's counters.
 final class DomainMetrics: Sendable {
-    struct Counts: Equatable, Sendable {
-        var messages = 0
-        var retainedSkipped = 0
-        var records = 0
-        var received = 0
-        var replayed = 0
-        var inserted = 0
-        var updated = 0
-        var kept = 0
-        var superseded = 0
-        var rejected = 0
-        var pending = 0
-        var deleted = 0
-        var copied = 0
-        /// Messages and records, by reason.
-        var rejections: [Rejection.Reason: Int] = [:]
-        var flushes = 0
-        var flushesMergedWhole = 0
-        var flushTime = Duration.zero
-        var flushTimeMax = Duration.zero
-        /// HTTP requests, by the status of their answer.
-        var requests: [Int: Int] = [:]
-    }
-
     private let counts = Mutex(Counts())
+
+    init(lanes: Int = 1) {
+        counts.withLock { $0.lanes = Array(repeating: LaneCounts(), count: lanes) }
+    }
 
     var snapshot: Counts { counts.withLock { $0 } }
 
-    /// What intake took from a broker and has had accepted, all but the points of the batch.
-    func received(messages: Int, retainedSkipped: Int, rejections: [Rejection.Reason]) {
+    // MARK: Brokers
+
+    /// A connection to a broker is about to be made.
+    /// - Parameter certificateExpiry: of the certificate that is shown to the broker.
+    func connecting(to broker: String, certificateExpiry: Timestamp?) {
+        counts.withLock { $0.brokers[broker, default: BrokerCounts()].certificateExpiry = certificateExpiry }
+    }
+
+    /// The broker is connected and the subscriptions are in force.
+    func connected(to broker: String) {
         counts.withLock { counts in
+            counts.brokers[broker, default: BrokerCounts()].isConnected = true
+            counts.brokers[broker, default: BrokerCounts()].connections += 1
+        }
+    }
+
+    func disconnected(from broker: String) {
+        counts.withLock { $0.brokers[broker]?.isConnected = false }
+    }
+
+    /// The broker is not listened to any more.
+    func removed(broker: String) {
+        counts.withLock { $0.brokers[broker] = nil }
+    }
+
+    // MARK: Intake
+
+    /// What intake took from a broker and has had accepted, all but the points of the batch.
+    func received(
+        from broker: String? = nil, messages: Int, retainedSkipped: Int, rejections: [Rejection.Reason]
+    ) {
+        counts.withLock { counts in
+            if let broker {
+                counts.brokers[broker]?.messages += messages
+                counts.brokers[broker]?.lastMessage = .now
+            }
             counts.messages += messages
             counts.retainedSkipped += retainedSkipped
             counts.received += rejections.count
@@ -54,19 +68,36 @@ final class DomainMetrics: Sendable {
     }
 
     /// A request was answered.
-    func answered(_ status: Int) {
-        counts.withLock { $0.requests[status, default: 0] += 1 }
-    }
-
-    /// A batch is in the journal.
-    func accepted(_ batch: RecordBatch) {
+    func answered(_ method: HTTPRequest.Method, _ status: Int, took: Duration) {
         counts.withLock { counts in
-            counts.records += batch.recordCount
-            counts.received += batch.points.count + batch.supersededCount
-            counts.superseded += batch.supersededCount
-            counts.pending += batch.points.count
+            counts.requests[status, default: 0] += 1
+            counts.requestTime[RequestKind(method, status: status), default: Histogram(.seconds)].observe(took)
         }
     }
+
+    /// Batches have come into the journal, in one transaction.
+    func accepted(_ batches: [RecordBatch], took: Duration) {
+        counts.withLock { counts in
+            var points = 0
+            for batch in batches {
+                counts.records += batch.recordCount
+                counts.superseded += batch.supersededCount
+                counts.received += batch.supersededCount
+                points += batch.points.count
+            }
+            counts.received += points
+            counts.pending += points
+            counts.batchPoints.observe(Double(points))
+            counts.appendTime.observe(took)
+        }
+    }
+
+    /// Batches could not be brought into the journal.
+    func notAccepted() {
+        counts.withLock { $0.appendFailures += 1 }
+    }
+
+    // MARK: Writing
 
     /// Points that an earlier run accepted are on their way again.
     func replayed(points: Int) {
@@ -85,8 +116,25 @@ final class DomainMetrics: Sendable {
         }
     }
 
+    func given(points: Int, toLane lane: Int) {
+        counts.withLock { $0.lanes[lane].pending += points }
+    }
+
+    /// A lane is to flush at once, or has begun to.
+    func due(lane: Int) {
+        counts.withLock { counts in
+            if counts.lanes[lane].dueSince == nil { counts.lanes[lane].dueSince = .now }
+        }
+    }
+
+    /// A flush failed and is tried again.
+    func notFlushed(_ failure: FlushFailure) {
+        counts.withLock { $0.flushFailures[failure, default: 0] += 1 }
+    }
+
     /// A flush is committed.
-    func flushed(_ outcome: FlushOutcome, took: Duration) {
+    /// - Parameter delays: of its points, from their receipt until now.
+    func flushed(_ outcome: FlushOutcome, byLane lane: Int, took: Duration, delays: Histogram) {
         counts.withLock { counts in
             counts.inserted += outcome.inserted
             counts.updated += outcome.updated
@@ -94,13 +142,16 @@ final class DomainMetrics: Sendable {
             counts.superseded += outcome.superseded
             counts.rejected += outcome.refused
             if outcome.refused > 0 { counts.rejections[.refusedByDatabase, default: 0] += outcome.refused }
-            counts.pending -= outcome.inserted + outcome.updated + outcome.kept + outcome.superseded + outcome.refused
+            let points = outcome.inserted + outcome.updated + outcome.kept + outcome.superseded + outcome.refused
+            counts.pending -= points
+            counts.lanes[lane].pending -= points
+            counts.lanes[lane].dueSince = nil
             counts.deleted += outcome.deletions.reduce(0) { $0 + $1.deleted }
             counts.copied += outcome.copied
             counts.flushes += 1
             if outcome.wasMergedWhole { counts.flushesMergedWhole += 1 }
-            counts.flushTime += took
-            counts.flushTimeMax = max(counts.flushTimeMax, took)
+            counts.flushTime.observe(took)
+            counts.commitDelay.merge(delays)
         }
     }
 }

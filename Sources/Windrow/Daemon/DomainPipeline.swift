@@ -46,7 +46,7 @@ final class DomainPipeline: Sendable {
         let journal = try Journal(
             folder: settings.directory + "/" + domain.name, maxSize: Int(settings.maxSize),
             maxDeadLetterBytes: Int(min(settings.maxDeadLetters, settings.maxSize / 4)), log: log)
-        let metrics = DomainMetrics()
+        let metrics = DomainMetrics(lanes: domain.lanes)
         let health = DomainHealth(
             expected: [(.postgres, "catalog")] + domain.brokers.map { (.broker, BrokerConnection.name(of: $0)) })
         let database = DatabaseAccess(connectionString: domain.postgres, schema: try Schema(domain.schema))

@@ -34,6 +34,7 @@ actor JournalUpkeep {
             foresee()
             do {
                 try journal.noticeOthers()
+                try journal.countDeadLetters()
                 try retry.run { stopping.withLock { $0 } }
                 reported = ""
             } catch {

@@ -10,6 +10,8 @@ actor Acceptance {
     /// What one sender wants accepted, whole.
     struct Submission: Sendable {
         var batch: RecordBatch
+        /// When the first record of the batch was received.
+        var receivedAt = ContinuousClock.now
         var deadLetters: [DeadLetter] = []
         /// Dead letters that the batch is made of, and which go when it is accepted.
         var retried: [Int64] = []
@@ -95,26 +97,31 @@ actor Acceptance {
 
     private func accept(_ submissions: [Submission]) {
         var batches: [RecordBatch] = []
-        var waiting: [Receipt?] = []
+        var senders: [Submission] = []
         for submission in submissions where !submission.batch.isEmpty {
             var batch = submission.batch
             streams.settle(&batch, nodeID: nodes.id(of:))
             batches.append(batch)
-            waiting.append(submission.receipt)
+            senders.append(submission)
         }
         do throws(JournalError) {
+            let started = ContinuousClock.now
             let positions = try journal.append(
                 batches, deadLetters: submissions.flatMap(\.deadLetters),
                 retried: submissions.flatMap(\.retried))
             streams.commit()
-            for batch in batches { metrics.accepted(batch) }
-            for (receipt, position) in zip(waiting, positions) {
-                if let receipt { receipts.register(receipt, at: position) }
+            metrics.accepted(batches, took: .now - started)
+            for (sender, position) in zip(senders, positions) {
+                if let receipt = sender.receipt { receipts.register(receipt, at: position) }
             }
-            handoff.offer(zip(positions, batches).map { Journal.StoredBatch(position: $0, batch: $1) })
+            handoff.offer(
+                positions.indices.map {
+                    Journal.StoredBatch(position: positions[$0], batch: batches[$0], receivedAt: senders[$0].receivedAt)
+                })
             for submission in submissions { submission.completion(.success(())) }
         } catch {
             streams.revert()
+            metrics.notAccepted()
             for submission in submissions { submission.fail(error) }
         }
     }

@@ -106,12 +106,17 @@ actor BrokerConnection {
             }
         }
         health.set(.broker, name, .failing("stopped"))
+        metrics.removed(broker: name)
     }
 
     /// One connection, from connect to its end. Throws when it broke or the journal refused a batch.
     private func serve(_ client: Client, _ intake: MessageIntake, subscribed: () -> Void) throws {
         intake.begin(client: client, journal: journal, session: name)
-        defer { intake.end() }
+        defer {
+            intake.end()
+            metrics.disconnected(from: name)
+        }
+        metrics.connecting(to: name, certificateExpiry: broker.tls.certificateFile.flatMap(Certificate.expiry(ofFile:)))
         try client.connect()
         var outcome = ReadOutcome.drained
         var isReady = false
@@ -132,6 +137,7 @@ actor BrokerConnection {
             if intake.state == .working, !isReady {
                 isReady = true
                 subscribed()
+                metrics.connected(to: name)
                 log.notice(
                     "subscribed", metadata: ["broker": "\(name)", "topics": "\(intake.filters.joined(separator: " "))"])
             }
@@ -171,7 +177,9 @@ actor BrokerConnection {
             let taken = intake.take()
             let ticket = Monitor<Result<Void, JournalError>?>(nil)
             acceptance.submit(
-                Acceptance.Submission(batch: taken.batch, deadLetters: taken.deadLetters) { result in
+                Acceptance.Submission(
+                    batch: taken.batch, receivedAt: taken.receivedAt, deadLetters: taken.deadLetters
+                ) { result in
                     ticket.withLock { $0 = result }
                 })
             if case .failure(let error) = ticket.wait(until: { $0 }) {
@@ -181,7 +189,8 @@ actor BrokerConnection {
             }
             health.set(.journal, "journal", .working)
             metrics.received(
-                messages: taken.messageCount, retainedSkipped: taken.retainedSkipped, rejections: taken.rejections)
+                from: name, messages: taken.messageCount, retainedSkipped: taken.retainedSkipped,
+                rejections: taken.rejections)
         }
         try client.keepAlive()
         if isNew { FaultPoint.acksBefore.pass() }

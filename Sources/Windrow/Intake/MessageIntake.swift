@@ -7,6 +7,8 @@ import MQTT
 final class MessageIntake: ClientHandler {
     struct Taken {
         var batch: RecordBatch
+        /// When the first message was received.
+        var receivedAt: ContinuousClock.Instant
         var deadLetters: [DeadLetter]
         var messageCount: Int
         var retainedSkipped: Int
@@ -25,6 +27,7 @@ final class MessageIntake: ClientHandler {
     private(set) var failure: (any Error)?
 
     private var batch = RecordBatch()
+    private var receivedAt = ContinuousClock.now
     private var deadLetters: [DeadLetter] = []
     private var retainedSkipped = 0
     /// Messages received since the last `take()`.
@@ -71,7 +74,8 @@ final class MessageIntake: ClientHandler {
             byteCount = 0
         }
         return Taken(
-            batch: batch, deadLetters: deadLetters, messageCount: messageCount, retainedSkipped: retainedSkipped,
+            batch: batch, receivedAt: receivedAt, deadLetters: deadLetters, messageCount: messageCount,
+            retainedSkipped: retainedSkipped,
             rejections: deadLetters.map(\.reason))
     }
 
@@ -120,6 +124,7 @@ final class MessageIntake: ClientHandler {
     }
 
     func received(_ message: borrowing Message) {
+        if messageCount == 0 { receivedAt = .now }
         messageCount += 1
         let now = Timestamp.now
         let isRetained = message.isRetained

@@ -14,6 +14,7 @@ extension Journal {
             ballast.drop()
             try write("keep a dead letter") { try store(deadLetters, $0) }
         }
+        note(came: deadLetters.map(\.letter))
     }
 
     /// Part of a transaction: stores dead letters, and drops the oldest of those that may go while there are too many.
@@ -45,6 +46,7 @@ extension Journal {
         usage.withLock {
             $0.deadLetterBytes = bytes
             $0.deadLettersDropped += dropped
+            $0.deadLettersChanged = true
         }
     }
 
@@ -78,6 +80,42 @@ extension Journal {
         try letters("ORDER BY id DESC LIMIT \(limit)")
     }
 
+    // MARK: Counting
+
+    /// Dead letters that came since the journal was opened, by reason.
+    var deadLettersCame: [Rejection.Reason: Int] { usage.withLock { $0.deadLettersCame } }
+    /// Dead letters that are in the journal, as of the last count.
+    var deadLettersKept: Int { usage.withLock { $0.deadLettersKept } }
+    /// Dead letters that made room for newer ones since the journal was opened.
+    var deadLettersDropped: Int { usage.withLock { $0.deadLettersDropped } }
+
+    /// Comes after they are on the disk.
+    func note(came letters: [DeadLetter]) {
+        if letters.isEmpty { return }
+        usage.withLock { usage in
+            for letter in letters { usage.deadLettersCame[letter.reason, default: 0] += 1 }
+        }
+    }
+
+    /// Counts the dead letters if there may be more or fewer of them than at the last count.
+    func countDeadLetters() throws(JournalError) {
+        // Taken back before it is looked: what changes meanwhile is counted the next time.
+        let mustCount = usage.withLock { usage in
+            defer { usage.deadLettersChanged = false }
+            return usage.deadLettersChanged
+        }
+        guard mustCount else { return }
+        do throws(JournalError) {
+            let count = try read("count the dead letters") {
+                try Int.fetchOne($0, sql: "SELECT count(*) FROM dead_letter") ?? 0
+            }
+            usage.withLock { $0.deadLettersKept = count }
+        } catch {
+            usage.withLock { $0.deadLettersChanged = true }
+            throw error
+        }
+    }
+
     // MARK: Retrying
 
     /// Letters that an operator wants to have accepted again, the oldest first.
@@ -97,7 +135,11 @@ extension Journal {
     /// Part of a transaction: removes letters whose points are accepted in it.
     func remove(letters: [Int64], _ db: Database) throws {
         for id in letters { try db.execute(sql: "DELETE FROM dead_letter WHERE id = ?", arguments: [id]) }
-        if !letters.isEmpty { usage.withLock { $0.deadLetterBytes = nil } }
+        if letters.isEmpty { return }
+        usage.withLock {
+            $0.deadLetterBytes = nil
+            $0.deadLettersChanged = true
+        }
     }
 
     private func letters(_ clause: String) throws(JournalError) -> [StoredDeadLetter] {

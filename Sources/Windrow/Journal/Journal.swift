@@ -13,6 +13,8 @@ final class Journal: Sendable {
         var batch: RecordBatch
         /// How many points a damaged batch had, which is a dead letter and no more in `batch`.
         var damagedPoints = 0
+        /// When the first of its records was received; the journal itself does not tell.
+        var receivedAt: ContinuousClock.Instant?
     }
 
     /// Names this journal in the database's `progress` table.
@@ -35,6 +37,12 @@ final class Journal: Sendable {
         /// nil: to be counted anew.
         var deadLetterBytes: Int?
         var deadLettersDropped = 0
+        /// By reason, since the journal was opened.
+        var deadLettersCame: [Rejection.Reason: Int] = [:]
+        /// In the journal, when they were last counted.
+        var deadLettersKept = 0
+        /// There may be more or fewer of them now.
+        var deadLettersChanged = true
         var isFull = false
         /// Changes when another process changes the file (SQLite's `data_version`).
         var versionOfOthers: Int?
@@ -146,10 +154,17 @@ final class Journal: Sendable {
                 }
                 usage.blockedUntil = nil
             }
-            let highMark = maxSize - Self.reserve(maxSize)
-            usage.isFull = usage.bytes > (usage.isFull ? highMark - Int(Double(maxSize) * Self.hysteresis) : highMark)
+            usage.isFull = isFull(usage)
             return !usage.isFull
         }
+    }
+
+    /// Whether intake waits for room, as far as that can be told without trying the disk.
+    var isPaused: Bool { usage.withLock { $0.blockedUntil != nil || isFull($0) } }
+
+    private func isFull(_ usage: Usage) -> Bool {
+        let highMark = maxSize - Self.reserve(maxSize)
+        return usage.bytes > (usage.isFull ? highMark - Int(Double(maxSize) * Self.hysteresis) : highMark)
     }
 
     /// Bytes of a message that are accepted at most: a batch that does not fit into an empty journal would come again for ever.
@@ -160,17 +175,22 @@ final class Journal: Sendable {
     /// Bytes that may be added before intake pauses, as far as the journal's bound and the disk tell; less than 0 past that.
     var room: Int {
         let bound = maxSize - Self.reserve(maxSize) - usedBytes
-        var disk = statvfs()
-        guard statvfs(ballast.path, &disk) == 0 else { return bound }
-        let (free, overflow) = Int(clamping: disk.f_bavail).multipliedReportingOverflow(
-            by: Int(clamping: disk.f_frsize))
-        return overflow ? bound : min(bound, free)
+        return diskFree.map { min(bound, $0) } ?? bound
     }
 
+    /// Bytes free on the disk; nil when the system does not tell.
+    var diskFree: Int? {
+        var disk = statvfs()
+        guard statvfs(ballast.path, &disk) == 0 else { return nil }
+        let (free, overflow) = Int(clamping: disk.f_bavail).multipliedReportingOverflow(
+            by: Int(clamping: disk.f_frsize))
+        return overflow ? .max : free
+    }
+
+    /// Bytes that batches and dead letters may take together.
+    var maxBytes: Int { maxSize }
     /// Bytes in use, dead letters included.
     var usedBytes: Int { usage.withLock { $0.bytes } }
-    /// Dead letters that made room for newer ones since the journal was opened.
-    var deadLettersDropped: Int { usage.withLock { $0.deadLettersDropped } }
 
     /// Free pages that the file keeps for the next batches.
     private static let freePagesKept = 2000
@@ -205,6 +225,7 @@ final class Journal: Sendable {
             }
             FaultPoint.journalAfterCommit.pass()
             if let last = positions.last { lock.note(last, of: uuid) }
+            note(came: deadLetters)
             return positions
         } catch {
             if error.kind == .full { usage.withLock { $0.blockedUntil = .now + Self.diskFullPause } }
@@ -323,7 +344,13 @@ final class Journal: Sendable {
             defer { usage.versionOfOthers = version }
             return usage.versionOfOthers != version
         }
-        if isNews { try write("count the journal") { _ in usage.withLock { $0.deadLetterBytes = nil } } }
+        guard isNews else { return }
+        try write("count the journal") { _ in
+            usage.withLock {
+                $0.deadLetterBytes = nil
+                $0.deadLettersChanged = true
+            }
+        }
     }
 
     /// Gives the journal a new UUID: its positions are no longer those that the database knows of the old one.

@@ -25,6 +25,11 @@ struct StatusSampler: Service {
 /// Makes rates and quantiles of a domain's counters.
 struct StatusGauge {
     private var last: (counts: DomainMetrics.Counts, at: ContinuousClock.Instant)?
+    /// The flush times of the last minute's samples, the oldest first.
+    private var flushTimes: [Histogram] = []
+
+    /// A minute.
+    private static let flushSamples = 12
 
     /// nil the first time: there is nothing to compare with.
     mutating func sample(
@@ -32,11 +37,15 @@ struct StatusGauge {
     ) -> StatusHistory.Sample? {
         defer { last = (counts, now) }
         guard let last else { return nil }
+        flushTimes.append(last.counts.flushTime)
+        if flushTimes.count > Self.flushSamples { flushTimes.removeFirst() }
+        let flushes = counts.flushTime.since(flushTimes[0])
         let seconds = max((now - last.at) / .seconds(1), 0.001)
         return StatusHistory.Sample(
             received: Float(Double(counts.received - last.counts.received) / seconds),
             settled: Float(Double(counts.settled - last.counts.settled) / seconds), pending: Float(counts.pending),
-            journalBytes: Float(journalBytes))
+            journalBytes: Float(journalBytes), flushMedian: flushes.quantile(0.5).map(Float.init),
+            flushSlowest: flushes.quantile(0.99).map(Float.init))
     }
 }
 

@@ -158,7 +158,10 @@ actor Dispatcher {
                 position = last
                 progress.dispatched(through: position)
             }
-            for batch in stored where !dispatch(batch) { return false }
+            for var batch in stored {
+                batch.receivedAt = handoff.receivedAt(batch.position)
+                guard dispatch(batch) else { return false }
+            }
             return true
         } catch {
             log.error("cannot read the journal; it is tried again", metadata: ["error": "\(error)"])
@@ -184,7 +187,9 @@ actor Dispatcher {
                 Rejection(.journalDamaged, "the journal on the disk is damaged; the request is kept aside there"))
         }
 
-        var works = lanes.map { _ in LaneWork(position: stored.position, receipt: receipt) }
+        var works = lanes.map { _ in
+            LaneWork(position: stored.position, receivedAt: stored.receivedAt, receipt: receipt)
+        }
         for (place, edit) in batch.edits.enumerated() {
             guard let series = resolved[Int(edit.series)], !refused.contains(place) else { continue }
             let lane = Int(series.number) % lanes.count

@@ -11,6 +11,8 @@ final class Handoff: Sendable {
         var last: JournalPosition
         /// The queue ends at `last`: the next batch may be queued.
         var isLive = false
+        /// Of batches that are in the journal only.
+        var times = ReceptionTimes()
         var isStopping = false
     }
 
@@ -43,6 +45,9 @@ final class Handoff: Sendable {
                 state.queuedBytes += bytes
             } else {
                 state.isLive = false
+                for stored in batches {
+                    if let time = stored.receivedAt { state.times.note(time, at: stored.position) }
+                }
             }
             state.last = last.position
         }
@@ -60,6 +65,7 @@ final class Handoff: Sendable {
             }
             if state.isStopping { return .stopped }
             if position < state.last { return .readJournal }
+            if !state.isLive { state.times.removeAll() }
             state.isLive = true
             return nil
         } ?? .nothing
@@ -67,6 +73,12 @@ final class Handoff: Sendable {
 
     /// The last position in the journal.
     var last: JournalPosition { state.withLock { $0.last } }
+
+    /// When a batch was received that was read back from the journal; nil when an earlier run has accepted it. Positions must not go
+    /// back.
+    func receivedAt(_ position: JournalPosition) -> ContinuousClock.Instant? {
+        state.withLock { $0.times.take(at: position) }
+    }
 
     func stop() {
         state.withLock { $0.isStopping = true }

@@ -63,6 +63,8 @@ actor Lane {
     private var flushAt: ContinuousClock.Instant?
     /// What a flush takes: grows at once with one that takes longer, and shrinks slowly.
     private var flushTakes = Duration.zero
+    /// When what is folded was received, and how many points then; batches of the same moment are one.
+    private var received: [(at: ContinuousClock.Instant, points: Int)] = []
     /// What is folded and has a sender that waits for it.
     private var awaited: [LaneWork] = []
     /// What PostgreSQL refuses of the flush under way.
@@ -70,6 +72,8 @@ actor Lane {
     /// The outcome of a flush of which it is not known whether it was committed.
     private var inDoubt: FlushOutcome?
 
+    /// Batches received within this time are of the same moment to `received`.
+    private static let moment = Duration.milliseconds(5)
     /// Between two tries when only somebody who changes the database can help.
     private static let hopelessPause = Duration.seconds(10)
 
@@ -92,6 +96,7 @@ actor Lane {
 
     /// Gives the lane work. Batches must come in the order of their positions.
     nonisolated func give(_ work: LaneWork) {
+        metrics.given(points: work.points.count, toLane: number)
         mailbox.withLock { $0.work.append(work) }
     }
 
@@ -158,6 +163,7 @@ actor Lane {
         pendingPoints += work.points.count
         pendingCost += work.cost
         pendingThrough = work.position
+        note(receivedAt: work.receivedAt, points: work.points.count)
         if work.receipt != nil {
             awaited.append(work)
             flushAt = .now
@@ -167,11 +173,21 @@ actor Lane {
         }
     }
 
+    private func note(receivedAt: ContinuousClock.Instant?, points: Int) {
+        guard let receivedAt, points > 0 else { return }
+        if let last = received.indices.last, receivedAt - received[last].at < Self.moment {
+            received[last].points += points
+        } else {
+            received.append((receivedAt, points))
+        }
+    }
+
     // MARK: Flushing
 
     /// Flushes, however long the database is away. False when stopping and it cannot be reached.
     private func flushPending() -> Bool {
         guard let pendingThrough else { return true }
+        metrics.due(lane: number)
         // Asked for from now on, it is another flush that is meant.
         mailbox.withLock { $0.isUrgent = false }
         let windows = pending.keys.sorted().map { id in
@@ -190,6 +206,7 @@ actor Lane {
             } catch {
                 recover(from: error)
                 reporter.failed(error, doing: "flush")
+                metrics.notFlushed(FlushFailure(error))
                 let isHopeless = (error as? PostgresError)?.verdict == .stop
                 if !pause(isHopeless ? Self.hopelessPause : backoff.next()) { return false }
             }
@@ -298,13 +315,14 @@ actor Lane {
         let atFault = Set(refused.map(\.series))
         activity.stored(atFault.isEmpty ? windows : windows.filter { !atFault.contains($0.id) })
         progress.committed(through: position, byLane: number)
-        metrics.flushed(outcome, took: took)
+        metrics.flushed(outcome, byLane: number, took: took, delays: delays)
         budget.release(pendingCost)
         pending.removeAll()
         names.removeAll()
         pendingPoints = 0
         pendingCost = 0
         pendingThrough = nil
+        received.removeAll(keepingCapacity: true)
         flushAt = nil
         for work in awaited { work.receipt?.written(refusal: refusal(of: work)) }
         awaited.removeAll()
@@ -314,6 +332,14 @@ actor Lane {
             connection?.close()
             connection = nil
         }
+    }
+
+    /// How long ago the points were received that are committed now.
+    private var delays: Histogram {
+        let now = ContinuousClock.now
+        var delays = Histogram(.seconds)
+        for (at, points) in received { delays.observe(now - at, weight: points) }
+        return delays
     }
 
     /// What a sender that waits is told of its own points and ranges.

@@ -8,6 +8,8 @@ struct LaneWork: Sendable {
     }
 
     var position: JournalPosition
+    /// When the first record of the batch was received; nil: by an earlier run.
+    var receivedAt: ContinuousClock.Instant?
     /// When the lane was given it.
     let arrivedAt = ContinuousClock.now
     /// Of a sender that waits until the work is committed.
@@ -17,8 +19,9 @@ struct LaneWork: Sendable {
     /// Names of the series in which ranges are deleted, for the log.
     private(set) var names: [SeriesID: SeriesName] = [:]
 
-    init(position: JournalPosition, receipt: Receipt? = nil) {
+    init(position: JournalPosition, receivedAt: ContinuousClock.Instant? = nil, receipt: Receipt? = nil) {
         self.position = position
+        self.receivedAt = receivedAt
         self.receipt = receipt
     }
 

@@ -35,4 +35,22 @@ import Testing
         #expect(sample?.journalBytes == 4096)
         #expect(gauge.sample(counts, journalBytes: 0, at: start + .seconds(15))?.received == 0)
     }
+
+    @Test("flush times are those of the last minute, and none where nothing was flushed")
+    func flushTimes() throws {
+        var gauge = StatusGauge()
+        var counts = DomainMetrics.Counts()
+        let start = ContinuousClock.now
+        var medians: [Float?] = []
+        for sample in 0..<30 {
+            // Of 15 ms, for half a minute from the fifth sample on.
+            if (5..<11).contains(sample) { counts.flushTime.observe(0.015, weight: 10) }
+            let taken = gauge.sample(counts, journalBytes: 0, at: start + StatusHistory.step * sample)
+            medians.append(taken?.flushMedian)
+            #expect((taken?.flushMedian == nil) == (taken?.flushSlowest == nil))
+        }
+        #expect(medians.indices.filter { medians[$0] != nil } == Array(5..<22))
+        // A histogram's: between the bounds of 10 and 20 ms.
+        for median in medians { if let median { #expect((0.01...0.02).contains(median)) } }
+    }
 }

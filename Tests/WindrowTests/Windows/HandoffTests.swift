@@ -35,6 +35,17 @@ private func isReadJournal(_ next: Handoff.Next) -> Bool {
         #expect(positions(handoff.next(after: JournalPosition(4), timeout: .zero)) == [5, 6])
     }
 
+    @Test("a batch that is read back from the journal has the time of its receipt, unless an earlier run received it")
+    func times() {
+        let handoff = Handoff(last: JournalPosition(3), byteLimit: 10_000)
+        let time = ContinuousClock.now
+        var batch = stored(4)
+        batch.receivedAt = time
+        handoff.offer([batch])
+        #expect(handoff.receivedAt(JournalPosition(3)) == nil)
+        #expect(handoff.receivedAt(JournalPosition(4)) == time)
+    }
+
     @Test("past its bound the rest is read back from the journal, and none is skipped or doubled")
     func bound() {
         let size = stored(1, points: 10).batch.byteCount

@@ -25,7 +25,7 @@ final class Journal: Sendable {
     private let pool: DatabasePool
     private let lock: JournalLock
     private let log: Logger
-    let maxSize: Int
+    private let maxSize: Int
     let ballast: JournalBallast
     let maxDeadLetterBytes: Int
     let usage: Mutex<Usage>

@@ -85,7 +85,7 @@ extension StatusAnswer.Domain {
         settled = sample?.settled
         pending = domain.metrics.snapshot.pending
         journalBytes = domain.journal.usedBytes
-        journalLimit = domain.journal.maxSize
+        journalLimit = domain.journal.maxBytes
         journalFullIn = domain.timeUntilFull.map { $0 / .seconds(1) }
         flushMedian = sample?.flushMedian
         flushSlowest = sample?.flushSlowest

@@ -17,6 +17,10 @@ extension Client {
         public var sessionExpirySeconds: UInt32
         /// How many messages the broker may send ahead of their acknowledgement; not 0. MQTT 5, section 3.1.2.11.3.
         public var receiveMaximum: UInt16
+        /// Messages, and bytes of them, that may be published ahead of the broker's answer, which may allow fewer; not 0. One message
+        /// may always be, however large.
+        public var inFlightMessages: UInt16
+        public var inFlightBytes: Int
         /// Bytes of a payload that are kept. Of a larger one the rest is thrown away as it comes, so that no message can
         /// take more memory; no less than 0.
         public var payloadLimit: Int
@@ -28,8 +32,8 @@ extension Client {
         public init(
             clientID: String, host: String, port: UInt16 = 1883, username: String? = nil, password: String? = nil,
             tls: TLS? = nil, keepAliveSeconds: UInt16 = 30, sessionExpirySeconds: UInt32 = 7 * 86_400,
-            receiveMaximum: UInt16 = .max, payloadLimit: Int = 268_435_455,
-            connectTimeout: Duration = .seconds(10)
+            receiveMaximum: UInt16 = .max, inFlightMessages: UInt16 = .max, inFlightBytes: Int = 1 << 24,
+            payloadLimit: Int = 268_435_455, connectTimeout: Duration = .seconds(10)
         ) {
             self.clientID = clientID
             self.host = host
@@ -40,6 +44,8 @@ extension Client {
             self.keepAliveSeconds = keepAliveSeconds
             self.sessionExpirySeconds = sessionExpirySeconds
             self.receiveMaximum = receiveMaximum
+            self.inFlightMessages = inFlightMessages
+            self.inFlightBytes = inFlightBytes
             self.payloadLimit = payloadLimit
             self.connectTimeout = connectTimeout
         }
@@ -84,6 +90,7 @@ extension Client.Options {
             "the password must be at most 65535 bytes and hold no NUL")
         try demand(keepAliveSeconds == 0 || keepAliveSeconds >= 5, "the keep-alive must be 0 or at least 5 seconds")
         try demand(receiveMaximum > 0, "the receive maximum must be at least 1")
+        try demand(inFlightMessages > 0 && inFlightBytes > 0, "at least one message must be allowed in flight")
         try demand(payloadLimit >= 0, "the payload limit must not be negative")
         try demand(connectTimeout > .zero, "the connect timeout must be longer than nothing")
         try demand(

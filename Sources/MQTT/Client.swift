@@ -1,4 +1,4 @@
-/// A client of one MQTT 5 broker that takes messages at QoS 1 and acknowledges them when its owner says so.
+/// A client of one MQTT 5 broker that takes messages at QoS 1 and acknowledges them when its owner says so, and publishes others.
 ///
 /// One client, one thread: the owner's thread makes all calls, and waits for the descriptor itself. In a loop:
 ///
@@ -23,6 +23,7 @@ public final class Client {
     private let options: Options
     private let handler: any ClientHandler
     private var connection: Connection?
+    private let outbox = Outbox()
 
     /// Connects nothing yet.
     ///
@@ -43,7 +44,7 @@ public final class Client {
     /// - Throws: `.connect` if the lookup or a TLS file fails, or no address can even be tried.
     public func connect() throws(MQTTError) {
         abandon()
-        connection = try Connection(options, handler: handler)
+        connection = try Connection(options, handler: handler, outbox: outbox)
     }
 
     /// What to poll for reading, and for writing if `wantsWrite`. Nil while there is no connection, begun or done. May
@@ -112,6 +113,25 @@ public final class Client {
         return try connection.unsubscribe(filters)
     }
 
+    /// Queues a message at QoS 1 for the next `write()`; the answer comes to `ClientHandler.published`.
+    ///
+    /// The client keeps it until then: if the connection ends first, the next one begins with all that was not answered, in its order.
+    /// So the broker may get a message twice, but none before one that was published earlier for the first time.
+    ///
+    /// - Parameters:
+    ///   - token: tells the owner which message an answer is for.
+    ///   - topic: UTF-8 without wildcards.
+    /// - Returns: false if as many are under way as the broker or the options allow: nothing was queued, try again after an answer.
+    /// - Throws: `.publish` if the topic is none, the message is too large for the broker, it takes nothing at QoS 1, or there is no
+    /// connection; the connection goes on.
+    public func publish(_ token: UInt64, on topic: [UInt8], _ payload: [UInt8]) throws(MQTTError) -> Bool {
+        guard let connection else { throw .notConnected(.publish) }
+        return try connection.publish(token, on: topic, payload)
+    }
+
+    /// Messages that were published and not answered, on this connection or an earlier one.
+    public var unanswered: Int { outbox.count }
+
     /// Sends what is queued, **acknowledgements included**, then DISCONNECT, and closes. The session stays with the
     /// broker.
     ///
@@ -123,7 +143,7 @@ public final class Client {
         connection = nil
     }
 
-    /// Closes without sending what is queued: what was not acknowledged comes again on the next connection.
+    /// Closes without sending what is queued: what was not acknowledged, or answered, comes again on the next connection.
     public func abandon() {
         demandOutsideHandler()
         connection = nil

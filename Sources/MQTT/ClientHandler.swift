@@ -1,6 +1,6 @@
 /// What a client tells its owner. Every call comes from within `Client.read(limit:)`, on the thread that made it.
 ///
-/// From within these calls, `subscribe` and `unsubscribe` are the only methods of the client that may be called.
+/// From within these calls, `subscribe`, `unsubscribe` and `publish` are the only methods of the client that may be called.
 /// The end of a connection is not told here: it is thrown, once, by the call that met it.
 public protocol ClientHandler: AnyObject {
     /// The broker accepted the connection. Subscribe now, in any case: a session does not prove which subscriptions it
@@ -16,6 +16,16 @@ public protocol ClientHandler: AnyObject {
 
     /// A message arrived; it is acknowledged by the next `Client.write()`. It is gone when this call returns.
     func received(_ message: borrowing Message)
+
+    /// The broker's answer to `publish`; each message gets one, over as many connections as it takes. If it is no failure the broker
+    /// has the message; at `.noMatchingSubscribers` it has thrown it away.
+    /// - Parameter token: what `publish` was given.
+    func published(_ token: UInt64, _ reason: ReasonCode)
+}
+
+extension ClientHandler {
+    /// For those that publish nothing.
+    public func published(_ token: UInt64, _ reason: ReasonCode) {}
 }
 
 /// Tells which `subscribe` or `unsubscribe` an answer belongs to.

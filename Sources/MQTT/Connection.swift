@@ -31,9 +31,9 @@ final class Connection {
     }
 
     /// Starts to connect. Looks the host up, which may block.
-    init(_ options: Client.Options, handler: any ClientHandler) throws(MQTTError) {
+    init(_ options: Client.Options, handler: any ClientHandler, outbox: Outbox) throws(MQTTError) {
         self.options = options
-        exchange = Exchange(options, handler: handler)
+        exchange = Exchange(options, handler: handler, outbox: outbox)
         do throws(TLSFileError) {
             if let tls = options.tls { self.tls = try TLSContext(tls) } else { tls = nil }
         } catch {
@@ -68,6 +68,10 @@ final class Connection {
 
     func unsubscribe(_ filters: [String]) throws(MQTTError) -> MessageID {
         try exchange.unsubscribe(filters)
+    }
+
+    func publish(_ token: UInt64, on topic: [UInt8], _ payload: [UInt8]) throws(MQTTError) -> Bool {
+        try exchange.publish(token, on: topic, payload)
     }
 }
 

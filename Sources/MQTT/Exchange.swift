@@ -3,14 +3,19 @@
 /// A message's acknowledgement is queued here and nowhere else, behind everything that was queued before. Nothing in here sends.
 final class Exchange {
     private let handler: any ClientHandler
+    /// Outlives the connection.
+    let outbox: Outbox
+    private let options: Client.Options
     private let payloadLimit: Int
 
     private var incoming: PacketStream
-    private var outgoing = SendBuffer()
-    private var lastMessageID: UInt16 = 0
+    var outgoing = SendBuffer()
+    var lastMessageID: UInt16
     /// Requests without an answer yet.
     private var requests: [Request] = []
-    private var maximumPacketSize = Requests.largestPacket
+    var maximumPacketSize = Requests.largestPacket
+    /// What the broker says about publications.
+    private(set) var publishing = Publishing()
 
     /// Whether the broker has accepted.
     private(set) var isAccepted = false
@@ -30,8 +35,14 @@ final class Exchange {
     /// Queues CONNECT.
     ///
     /// - Parameter capacity: bytes that are received at once, at most.
-    init(_ options: Client.Options, handler: any ClientHandler, capacity: Int = 1 << 18) {
+    init(
+        _ options: Client.Options, handler: any ClientHandler, outbox: Outbox = Outbox(), capacity: Int = 1 << 18
+    ) {
         self.handler = handler
+        self.outbox = outbox
+        self.options = options
+        outbox.restart()
+        lastMessageID = outbox.newestID ?? 0
         payloadLimit = options.payloadLimit
         incoming = PacketStream(capacity: capacity, payloadLimit: options.payloadLimit)
         outgoing.append(Requests.connect(options))
@@ -100,7 +111,8 @@ final class Exchange {
         case .disconnect:
             let disconnection = try Disconnection(packet.body)
             return .disconnected(disconnection.reason, disconnection.explanation)
-        // We publish nothing, ask for no QoS 2 and know no enhanced authentication.
+        case .puback: try takeAnswer(packet)
+        // We ask for no QoS 2 and know no enhanced authentication.
         default: throw .unexpectedPacket
         }
         return nil
@@ -113,6 +125,11 @@ final class Exchange {
         isAccepted = true
         serverKeepAlive = answer.keepAlive
         maximumPacketSize = min(answer.maximumPacketSize, Requests.largestPacket)
+        publishing = Publishing(
+            window: min(answer.receiveMaximum, Int(options.inFlightMessages)), bytes: options.inFlightBytes,
+            takesQoS1: answer.maximumQoS >= 1, continuesSession: answer.isSessionPresent)
+        // Before anything that the handler publishes.
+        sendFromOutbox()
         call { $0.connected(sessionPresent: answer.isSessionPresent) }
         return nil
     }
@@ -129,7 +146,7 @@ final class Exchange {
         call { $0.subscribed(messageID, results: results) }
     }
 
-    private func call(_ body: (any ClientHandler) -> Void) {
+    func call(_ body: (any ClientHandler) -> Void) {
         isCallingHandler = true
         body(handler)
         isCallingHandler = false
@@ -192,12 +209,14 @@ final class Exchange {
         return MessageID(rawValue: messageID)
     }
 
+    func isRequested(_ messageID: UInt16) -> Bool { requests.contains { $0.messageID == messageID } }
+
     /// The next that waits for no answer, and not 0. MQTT 5, section 2.2.1.
     private func freeMessageID() -> UInt16 {
         var candidate = lastMessageID
         repeat {
             candidate = candidate == .max ? 1 : candidate + 1
-        } while requests.contains { $0.messageID == candidate }
+        } while isRequested(candidate) || outbox.holds(candidate)
         return candidate
     }
 }

@@ -3,14 +3,14 @@ import Glibc
 /// What went wrong between this process and a broker. Holds no password and no payload.
 ///
 /// An error of `.configure` comes from `Client.init` only, and stays until the options change. After one of
-/// `.subscribe` or `.unsubscribe` the connection goes on. Any other has ended the connection, and what was not
+/// `.subscribe`, `.unsubscribe` or `.publish` the connection goes on. Any other has ended the connection, and what was not
 /// acknowledged comes again: drop it, wait a little and `connect()` anew.
 public struct MQTTError: Error, Sendable, Equatable {
     /// What was being done.
     public enum Operation: String, Sendable {
         case configure, connect, read, write
         case keepAlive = "keep alive"
-        case subscribe, unsubscribe
+        case subscribe, unsubscribe, publish
     }
 
     /// What kind of trouble it is.
@@ -55,7 +55,7 @@ public struct MQTTError: Error, Sendable, Equatable {
     public var endsConnection: Bool {
         switch operation {
         case .connect, .read, .write, .keepAlive: true
-        case .configure, .subscribe, .unsubscribe: false
+        case .configure, .subscribe, .unsubscribe, .publish: false
         }
     }
 

@@ -4,6 +4,8 @@ public struct ReasonCode: RawRepresentable, Hashable, Sendable {
 
     public init(rawValue: UInt8) { self.rawValue = rawValue }
 
+    /// A success: the broker took the message, and has nobody to give it to.
+    public static let noMatchingSubscribers = ReasonCode(rawValue: 0x10)
     public static let unspecified = ReasonCode(rawValue: 0x80)
     public static let malformedPacket = ReasonCode(rawValue: 0x81)
     public static let protocolError = ReasonCode(rawValue: 0x82)
@@ -89,6 +91,9 @@ extension ReasonCode: CustomStringConvertible {
 }
 
 extension ReasonCode {
+    /// Whether it says no. MQTT 5, section 2.4.
+    public var isFailure: Bool { rawValue >= 0x80 }
+
     /// What the operator can do about it.
     public var hint: String? {
         switch self {

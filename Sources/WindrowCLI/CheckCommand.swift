@@ -7,7 +7,7 @@ struct CheckCommand: ParsableCommand {
         abstract: "Check the configuration, the journals' folders and every server, one line each.",
         discussion: """
             Ends with 0 when all is well, 78 when the configuration or a server's set-up has to change, 69 when a server is not \
-            reachable. It may run beside the daemon and does not touch its sessions.
+            reachable. It may run beside the daemon and does not touch its sessions; it then tells what a reload would change.
             """)
 
     @OptionGroup var options: ConfigurationOptions

@@ -7,14 +7,28 @@ struct ConfigurationOptions: ParsableArguments {
     @Option(name: .shortAndLong, help: ArgumentHelp("The configuration.", valueName: "file"))
     var config = "/etc/windrow/windrow.yaml"
 
+    func read() throws(ConfigurationError) -> Configuration {
+        try Configuration.load(file: config, environment: ProcessInfo.processInfo.environment)
+    }
+
     /// Reads the configuration; says what is wrong with it and ends the command if it cannot be used.
     func load() throws -> Configuration {
         do {
-            return try Configuration.load(file: config, environment: ProcessInfo.processInfo.environment)
+            return try read()
         } catch {
             printError("\(error)")
             throw ExitCode.configuration
         }
+    }
+}
+
+extension Configuration {
+    /// Ends the command unless there is such a domain.
+    /// - Parameter file: names the configuration.
+    func require(domain name: String, in file: String) throws {
+        guard !domains.contains(where: { $0.name == name }) else { return }
+        printError("there is no domain \(name) in \(file); it has \(domains.map(\.name).joined(separator: " "))")
+        throw ExitCode(EX_USAGE)
     }
 }
 

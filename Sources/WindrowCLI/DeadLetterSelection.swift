@@ -12,8 +12,8 @@ struct DeadLetterSelection: ParsableArguments {
 
     @Option(
         help: "Only those on topics that an MQTT filter matches, such as nodes/7/# or nodes/+/temperature.",
-        transform: topicFilter)
-    var topic: String?
+        transform: TopicFilter.init(argument:))
+    var topic: TopicFilter?
 
     @Option(help: "Only those received at least this long ago, such as 7d.", transform: duration)
     var olderThan: Duration?
@@ -56,10 +56,7 @@ struct DeadLetterSelection: ParsableArguments {
     func open(_ options: ConfigurationOptions) throws -> [(name: String, letters: DeadLetters)] {
         let configuration = try options.load()
         let names = configuration.domains.map(\.name)
-        if let domain, !names.contains(domain) {
-            printError("there is no domain \(domain) in \(options.config); it has \(names.joined(separator: " "))")
-            throw ExitCode(EX_USAGE)
-        }
+        if let domain { try configuration.require(domain: domain, in: options.config) }
         if domain == nil, names.count > 1, !ids.isEmpty {
             printError("each domain counts its own IDs: name one with --domain, of \(names.joined(separator: " "))")
             throw ExitCode(EX_USAGE)
@@ -82,18 +79,6 @@ struct DeadLetterSelection: ParsableArguments {
         }
     }
 
-    private static func topicFilter(_ text: String) throws -> String {
-        let levels = text.split(separator: "/", omittingEmptySubsequences: false)
-        let isFilter =
-            !text.isEmpty && !levels.dropLast().contains("#")
-            && levels.allSatisfy { ["+", "#"].contains($0) || !$0.contains { "+#".contains($0) } }
-        guard isFilter else {
-            throw ValidationError(
-                "expected an MQTT filter, in which + is a whole level and # is the last one; found \(text)")
-        }
-        return text
-    }
-
     private static func duration(_ text: String) throws -> Duration {
         guard let duration = Duration(withUnit: text), duration <= .seconds(36_500 * 86_400) else {
             throw ValidationError("expected a duration such as 30m, 2h or 7d, up to 36500d; found \(text)")
@@ -103,3 +88,13 @@ struct DeadLetterSelection: ParsableArguments {
 }
 
 extension Rejection.Reason: ExpressibleByArgument {}
+
+extension TopicFilter {
+    init(argument text: String) throws {
+        guard let filter = TopicFilter(text) else {
+            throw ValidationError(
+                "expected an MQTT filter, in which + is a whole level and # is the last one; found \(text)")
+        }
+        self = filter
+    }
+}

@@ -81,19 +81,6 @@ enum DeadLetterText {
         }.joined(separator: "\n")
     }
 
-    /// A sender must not be able to steer the operator's terminal.
-    private static func printable(_ text: String) -> String {
-        String(String.UnicodeScalarView(text.unicodeScalars.map { isPrintable($0) && $0 != "\n" ? $0 : "\u{FFFD}" }))
-    }
-
-    private static func isPrintable(_ scalar: UnicodeScalar) -> Bool {
-        switch scalar.properties.generalCategory {
-        case .control: scalar == "\n" || scalar == "\t"
-        case .format, .surrogate, .privateUse, .unassigned, .lineSeparator, .paragraphSeparator: false
-        default: true
-        }
-    }
-
     private static func left(_ text: String, _ width: Int) -> String {
         text + String(repeating: " ", count: max(width - text.count, 1))
     }

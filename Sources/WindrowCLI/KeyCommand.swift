@@ -19,14 +19,9 @@ struct KeyCommand: ParsableCommand {
     var name: String
 
     func run() throws {
-        let domains = try options.load().domains
-        guard let found = domains.first(where: { $0.name == domain }) else {
-            printError(
-                "there is no domain \(domain) in \(options.config); it has \(domains.map(\.name).joined(separator: " "))"
-            )
-            throw ExitCode(EX_USAGE)
-        }
-        guard let path = found.keysFile else {
+        let configuration = try options.load()
+        try configuration.require(domain: domain, in: options.config)
+        guard let path = configuration.domains.first(where: { $0.name == domain })?.keysFile else {
             printError(
                 "\(options.config): domains.\(domain) has no keys_file; name one, such as keys_file: \(domain).keys")
             throw ExitCode.configuration

@@ -9,5 +9,6 @@ struct WindrowCommand: AsyncParsableCommand {
         version: Version.current,
         subcommands: [
             RunCommand.self, CheckCommand.self, MigrateCommand.self, KeyCommand.self, DeadLettersCommand.self,
+            TailCommand.self, RemainsCommand.self,
         ])
 }

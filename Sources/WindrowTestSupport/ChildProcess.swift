@@ -8,10 +8,12 @@ public final class ChildProcess {
     private var status: Int32?
 
     /// Starts the program; `input`, `output` and `errors` are paths.
-    /// - Parameter environment: replaces this process' when given.
+    /// - Parameters:
+    ///   - environment: replaces this process' when given.
+    ///   - passing: becomes the child's descriptor 3.
     public init(
         _ program: String, _ arguments: [String], input: String = "/dev/null", output: String, errors: String,
-        environment: [String: String]? = nil
+        environment: [String: String]? = nil, passing: Int32? = nil
     ) throws {
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)
@@ -19,6 +21,7 @@ public final class ChildProcess {
         posix_spawn_file_actions_addopen(&actions, 0, input, O_RDONLY, 0)
         posix_spawn_file_actions_addopen(&actions, 1, output, O_WRONLY | O_CREAT | O_APPEND, 0o644)
         posix_spawn_file_actions_addopen(&actions, 2, errors, O_WRONLY | O_CREAT | O_APPEND, 0o644)
+        if let passing { posix_spawn_file_actions_adddup2(&actions, passing, 3) }
 
         // Threads of Swift's and Dispatch's pools block signals, and children inherit that: a server could not be stopped.
         var attributes = posix_spawnattr_t()

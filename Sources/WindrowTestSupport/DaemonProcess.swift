@@ -41,6 +41,14 @@ public final class DaemonProcess {
         try folder.write(TestKey.line, to: "demo.keys")
     }
 
+    /// Changes the configuration's text.
+    public func edit(_ text: String, to replacement: String) throws {
+        let whole = try String(contentsOfFile: configuration, encoding: .utf8)
+        guard whole.contains(text) else { throw FixtureError("the configuration has no \(text)") }
+        try whole.replacingOccurrences(of: text, with: replacement)
+            .write(toFile: configuration, atomically: true, encoding: .utf8)
+    }
+
     static func freePort() throws -> UInt16 {
         let text = try Command.require(Project.root + "/deploy/sandbox", ["free-port"])
         return UInt16(text.trimmingCharacters(in: .whitespacesAndNewlines)) ?? 0
@@ -68,16 +76,26 @@ public final class DaemonProcess {
         return String(crash.map { log[$0.lowerBound...].prefix(6000) } ?? log.suffix(4000)[...])
     }
 
-    /// - Parameter wrapper: a program that replaces itself by the one in its arguments, such as `env`.
+    /// - Parameters:
+    ///   - wrapper: a program that replaces itself by the one in its arguments, such as `env`.
+    ///   - socket: is passed as systemd passes the socket of a unit.
     public func start(
-        _ arguments: [String] = [], environment: [String: String] = [:], wrapper: String? = nil
+        _ arguments: [String] = [], environment: [String: String] = [:], wrapper: String? = nil,
+        socket: ListeningSocket? = nil
     ) throws {
         guard processID == nil else { throw FixtureError("the daemon runs already") }
         let file = folder.path + "/log"
-        let command = [wrapper, program].compactMap { $0 } + ["run", "--config", configuration] + arguments
+        var command = [wrapper, program].compactMap { $0 } + ["run", "--config", configuration] + arguments
+        var environment = environment
+        if let socket {
+            // The process' own ID is known in the process alone.
+            command = ["/bin/sh", "-c", #"LISTEN_PID=$$ exec "$0" "$@""#] + command
+            environment.merge(["LISTEN_FDS": "1", "LISTEN_FDNAMES": socket.name]) { $1 }
+        }
         process = try ChildProcess(
             command[0], Array(command.dropFirst()), output: file, errors: file,
-            environment: ProcessInfo.processInfo.environment.merging(environment) { $1 })
+            environment: ProcessInfo.processInfo.environment.merging(environment) { $1 },
+            passing: socket?.descriptor)
     }
 
     public func startAndWait() throws {

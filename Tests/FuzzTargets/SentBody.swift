@@ -34,7 +34,7 @@ enum SentBody {
                     for piece in pieces { continuation.yield(piece) }
                     continuation.finish()
                 }))
-        let reader = BodyReader(maxBody: limit, largestRecord: limit)
+        let reader = BodyReader(BodyReader.Limit(maxBody: limit, largestRecord: limit))
         return wait {
             guard let body = try? await reader.read(request, channel: channel) else { return nil }
             return Array(body.buffer.readableBytesView)

@@ -123,9 +123,7 @@ import WindrowTestSupport
         let station = try Station(subscription: "          - topic: \"old/{node}/{tag}\"")
         try station.daemon.startAndWait()
         try station.daemon.stop()
-        let text = try String(contentsOfFile: station.daemon.configuration, encoding: .utf8)
-        try text.replacingOccurrences(of: "          - topic: \"old/{node}/{tag}\"", with: "")
-            .write(toFile: station.daemon.configuration, atomically: true, encoding: .utf8)
+        try station.daemon.edit("          - topic: \"old/{node}/{tag}\"", to: "")
         try station.daemon.startAndWait()
         try waitUntil("the topic is unsubscribed") { station.daemon.log.contains("unsubscribing") }
         try station.publisher.publish("1", on: "old/1/t")
@@ -137,9 +135,7 @@ import WindrowTestSupport
     @Test("SIGTERM flushes what is pending at once, and the journal is left empty")
     func cleanStop() throws {
         let station = try Station(domain: "    lanes: 3")
-        let text = try String(contentsOfFile: station.daemon.configuration, encoding: .utf8)
-        try text.replacingOccurrences(of: "interval: 100ms", with: "interval: 1h")
-            .write(toFile: station.daemon.configuration, atomically: true, encoding: .utf8)
+        try station.daemon.edit("interval: 100ms", to: "interval: 1h")
         try station.daemon.startAndWait()
         for tag in ["a", "b", "c", "d"] {
             try station.publisher.publish(#"{"v": 1, "ts": "2023-01-01T12:00:00Z"}"#, on: "\(station.root)/1/\(tag)")

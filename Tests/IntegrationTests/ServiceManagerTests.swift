@@ -3,7 +3,7 @@ import Testing
 import WindrowTestSupport
 
 @Suite struct ServiceManagerTests {
-    @Test("systemd is told READY, a STATUS, the watchdog's pings and STOPPING, on the socket that it names")
+    @Test("systemd is told READY, a STATUS, the watchdog's pings, a reload and STOPPING, on the socket that it names")
     func notifies() throws {
         let folder = try TemporaryFolder()
         let listener = try DatagramListener(path: folder.path + "/notify")
@@ -18,8 +18,16 @@ import WindrowTestSupport
         try waitUntil("the daemon has told all") {
             if let message = listener.receive() { seen.append(message) }
             return seen.contains("READY=1") && seen.filter { $0 == "WATCHDOG=1" }.count >= 3
-                && seen.contains { $0.hasPrefix("STATUS=not working: demo: broker") }
+                && seen.contains { $0.contains("points/s in") && $0.contains("not working: demo: broker") }
         }
+        daemon.signal(SIGHUP)
+        seen = []
+        try waitUntil("the reload is told") {
+            if let message = listener.receive() { seen.append(message) }
+            return seen.contains("READY=1")
+        }
+        let begin = try #require(seen.firstIndex { $0.hasPrefix("RELOADING=1\nMONOTONIC_USEC=") })
+        #expect(try begin < #require(seen.firstIndex(of: "READY=1")))
         daemon.signal(SIGTERM)
         try waitUntil("the stop is told") { listener.receive() == "STOPPING=1" }
         #expect(try daemon.waitForExit() == 0)

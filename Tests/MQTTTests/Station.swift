@@ -87,6 +87,8 @@ final class Notes: ClientHandler {
     private(set) var subscriptions: [(id: MessageID, results: [SubscriptionResult])] = []
     private(set) var unsubscriptions: [MessageID] = []
     var messages: [Received] = []
+    /// What became of published messages.
+    private(set) var answers: [(token: UInt64, reason: ReasonCode)] = []
 
     init(_ filters: [String], _ retained: RetainedDelivery) {
         self.filters = filters
@@ -106,6 +108,8 @@ final class Notes: ClientHandler {
     }
 
     func unsubscribed(_ messageID: MessageID) { unsubscriptions.append(messageID) }
+
+    func published(_ token: UInt64, _ reason: ReasonCode) { answers.append((token, reason)) }
 
     func received(_ message: borrowing Message) {
         messages.append(

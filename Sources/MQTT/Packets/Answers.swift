@@ -4,6 +4,9 @@
 struct ConnectAnswer {
     var isSessionPresent = false
     var maximumPacketSize = Int.max
+    /// How many messages the broker takes ahead of their acknowledgement.
+    var receiveMaximum = Int(UInt16.max)
+    var maximumQoS = 2
     /// Seconds; nil leaves it at what CONNECT said.
     var keepAlive: UInt16?
     /// Nil if the broker accepts.
@@ -27,6 +30,8 @@ struct ConnectAnswer {
             switch property.name {
             case .serverKeepAlive: keepAlive = UInt16(property.number)
             case .maximumPacketSize: maximumPacketSize = property.number
+            case .receiveMaximum: receiveMaximum = property.number
+            case .maximumQoS: maximumQoS = property.number
             default: text.add(property)
             }
         }
@@ -45,6 +50,27 @@ struct ConnectAnswer {
         case 5: .notAuthorized
         default: code < 0x80 ? .unspecified : ReasonCode(rawValue: code)
         }
+    }
+}
+
+/// PUBACK. MQTT 5, section 3.4.
+struct PublishAnswer {
+    var messageID: UInt16
+    /// Which needs not be said if it is 0.
+    var reason = ReasonCode(rawValue: 0)
+
+    init(_ body: UnsafeRawBufferPointer) throws(PacketError) {
+        var reader = ByteReader(body)
+        messageID = try reader.uint16()
+        guard reader.count > 0 else { return }
+        reason = ReasonCode(rawValue: try reader.byte())
+        guard reason.rawValue >= 0x80 || reason.rawValue == 0 || reason == .noMatchingSubscribers else {
+            throw .unknownResult
+        }
+        guard reader.count > 0 else { return }
+        var properties = PropertyReader(try reader.properties(), of: .puback)
+        while try properties.next() != nil {}
+        try reader.expectEnd()
     }
 }
 

@@ -37,6 +37,39 @@ enum Requests {
         packet(0xA2, request(messageID, filters, option: nil))
     }
 
+    /// How a publication at QoS 1 begins, and one that is sent again.
+    static let publish: UInt8 = 0x32
+    static let publishAgain: UInt8 = 0x3A
+
+    /// Bytes of a publication, properties there are none.
+    static func publishSize(topic: Int, payload: Int) -> Int {
+        let body = 2 + topic + 2 + 1 + payload
+        return 1 + (body < 1 << 7 ? 1 : body < 1 << 14 ? 2 : body < 1 << 21 ? 3 : 4) + body
+    }
+
+    /// Writes a publication at QoS 1 into memory that has room for it. MQTT 5, section 3.3.
+    static func publish(
+        _ messageID: UInt16, _ topic: [UInt8], _ payload: [UInt8], to memory: UnsafeMutableRawBufferPointer
+    ) {
+        memory[0] = publish
+        var place = 1
+        var rest = 2 + topic.count + 2 + 1 + payload.count
+        while rest >= 0x80 {
+            memory[place] = UInt8(truncatingIfNeeded: rest) | 0x80
+            rest >>= 7
+            place += 1
+        }
+        memory[place] = UInt8(rest)
+        place += 1
+        memory.storeBytes(of: UInt16(topic.count).bigEndian, toByteOffset: place, as: UInt16.self)
+        place += 2
+        UnsafeMutableRawBufferPointer(rebasing: memory[place...]).copyBytes(from: topic)
+        place += topic.count
+        memory.storeBytes(of: messageID.bigEndian, toByteOffset: place, as: UInt16.self)
+        memory[place + 2] = 0
+        UnsafeMutableRawBufferPointer(rebasing: memory[(place + 3)...]).copyBytes(from: payload)
+    }
+
     private static func request(_ messageID: UInt16, _ filters: [String], option: UInt8?) -> [UInt8] {
         var body: [UInt8] = []
         body.append(bigEndian: messageID)

@@ -35,6 +35,13 @@ struct SendBuffer: ~Copyable {
         end += bytes.count
     }
 
+    /// Queues a packet that lies elsewhere.
+    mutating func append(_ bytes: UnsafeRawBufferPointer) {
+        if memory.count - end < bytes.count { makeRoom(bytes.count) }
+        UnsafeMutableRawBufferPointer(rebasing: memory[end...]).copyMemory(from: bytes)
+        end += bytes.count
+    }
+
     /// Forgets bytes at the beginning, which were sent.
     mutating func sent(_ count: Int) {
         precondition(count <= end - start, "sent more than there was")

@@ -10,13 +10,17 @@ struct BridgeChannel: ServerChildChannel {
     private let http: HTTP1Channel
     private let identity: ServerIdentity?
 
-    init(_ settings: Configuration.HTTP, identity: ServerIdentity?, responder: @escaping HTTPChannelHandler.Responder) {
+    init(
+        _ settings: Live<Configuration.HTTP>, identity: ServerIdentity?,
+        responder: @escaping HTTPChannelHandler.Responder
+    ) {
         self.identity = identity
         http = HTTP1Channel(
             responder: responder,
             configuration: HTTP1Channel.Configuration(
                 additionalChannelHandlers: [
-                    RequestWatch(timeout: settings.requestTimeout, idleTimeout: settings.idleTimeout)
+                    RequestWatch(
+                        timeout: settings.current.requestTimeout, idleTimeout: settings.current.idleTimeout)
                 ],
                 httpDecoderConfiguration: HTTP1Channel.Configuration.DecoderConfiguration(
                     maxHeaderFieldSize: Problem.largestHead, maxHeaderListSize: Problem.largestHead,

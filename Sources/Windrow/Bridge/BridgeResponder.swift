@@ -34,6 +34,7 @@ struct BridgeResponder: HTTPResponder {
             return response
         } catch {
             domain.metrics.answered(request.method, error.status.code, took: .now - started)
+            if domain.isWatched { domain.show(error, of: request) }
             throw error
         }
     }

@@ -1,5 +1,4 @@
 import Glibc
-import Hummingbird
 import HummingbirdCore
 import Logging
 import NIOCore
@@ -8,10 +7,14 @@ import ServiceLifecycle
 
 /// Serves the REST call on `http.listen`.
 struct BridgeServer: Service {
-    private let settings: Configuration.HTTP
+    private let settings: Live<Configuration.HTTP>
     private let address: Configuration.BridgeAddress
+    /// The service manager's socket, which is used in place of the address.
+    private let passed: PassedSocket?
     private let domains: [DomainBridge]
     private let identity: ServerIdentity?
+    /// Open at once.
+    private let connections: Int
     private let log: Logger
     /// Ends when this may listen.
     private let mayStart: AsyncStream<Void>
@@ -23,16 +26,18 @@ struct BridgeServer: Service {
 
     /// Reads keys and certificate.
     init(
-        _ settings: Configuration.HTTP, at address: Configuration.BridgeAddress, domains: [DomainBridge], log: Logger,
-        mayStart: AsyncStream<Void>, didStart: @escaping @Sendable () -> Void
+        _ settings: Live<Configuration.HTTP>, at address: Configuration.BridgeAddress, passed: PassedSocket?,
+        domains: [DomainBridge], log: Logger, mayStart: AsyncStream<Void>, didStart: @escaping @Sendable () -> Void
     ) throws {
         self.settings = settings
         self.address = address
+        self.passed = passed
         self.domains = domains
         self.log = log
         self.mayStart = mayStart
         self.didStart = didStart
-        identity = try settings.tls.map { try ServerIdentity($0) }
+        connections = ProcessLimits.connections(upTo: settings.current.maxConnections, log)
+        identity = try settings.current.tls.map { try ServerIdentity($0) }
         readKeys()
     }
 
@@ -42,33 +47,43 @@ struct BridgeServer: Service {
     func run() async throws {
         for await _ in mayStart {}
         if Task.isCancelled { return }
-        var quiet = Logger(label: "windrow.http")
-        // Hummingbird's own lines about a server that starts and stops say nothing to an operator.
-        quiet.logLevel = .critical
-        let application = Application(
-            responder: BridgeResponder(domains: Dictionary(uniqueKeysWithValues: domains.map { ($0.name, $0) })),
-            server: HTTPServerBuilder { [settings, identity] responder in
-                BridgeChannel(settings, identity: identity, responder: responder)
-            },
-            configuration: ApplicationConfiguration(
-                address: bindAddress, serverName: "windrow", backlog: 1024,
-                availableConnectionsDelegate: .maximum(settings.maxConnections, logger: quiet)),
-            onServerRunning: { _ in didListen() }, logger: quiet)
-        if case .unix(let path) = address, UnixSocket.isServed(path) { throw failure(EADDRINUSE) }
-        do {
-            try await withGracefulShutdownHandler {
-                try await application.run()
-            } onGracefulShutdown: {
-                Task {
-                    try await Task.sleep(for: Self.stopTime)
-                    for domain in domains { domain.receipts.stop() }
-                }
+        let listener = try await listen()
+        didListen(at: listener.address)
+        try await withGracefulShutdownHandler {
+            try await listener.serve()
+        } onGracefulShutdown: {
+            Task {
+                try await Task.sleep(for: Self.stopTime)
+                for domain in domains { domain.receipts.stop() }
             }
+        }
+    }
+
+    private func listen() async throws -> Listener<BridgeChannel> {
+        var quiet = Logger(label: "windrow.http")
+        // Hummingbird's own lines about connections say nothing to an operator.
+        quiet.logLevel = .critical
+        let channel = BridgeChannel(settings, identity: identity, responder: responder(quiet))
+        if passed == nil, case .unix(let path) = address, UnixSocket.isServed(path) { throw failure(EADDRINUSE) }
+        do {
+            return try await Listener(
+                at: address, passed: passed, maxConnections: connections, connection: channel, log: quiet)
         } catch is UnixDomainSocketPathWrongType {
             // Something that is no socket.
             throw failure(EEXIST)
         } catch {
             throw ListenError(key: "http.listen", address: "\(address)", error) ?? error
+        }
+    }
+
+    private func responder(_ log: Logger) -> HTTPChannelHandler.Responder {
+        let responder = BridgeResponder(domains: Dictionary(uniqueKeysWithValues: domains.map { ($0.name, $0) }))
+        return { request, writer, channel in
+            var response = await responder.respond(
+                to: request, context: BridgeContext(source: .init(channel: channel, logger: log)))
+            response.headers[.date] = HTTPDate.now
+            response.headers[.server] = "windrow"
+            try await writer.write(response: response.head, body: response.body)
         }
     }
 
@@ -79,31 +94,31 @@ struct BridgeServer: Service {
     /// Reads keys and certificate anew, each by itself: one that cannot be read leaves what there was.
     func reload() {
         readKeys()
-        guard let identity else { return }
+        guard let identity, let files = settings.current.tls else { return }
         do {
-            try identity.reload()
+            try identity.reload(files)
             log.notice("certificate read anew")
         } catch {
             log.error("the certificate stays as it was", metadata: ["error": "\(error)"])
         }
     }
 
-    private var bindAddress: BindAddress {
-        switch address {
-        case .tcp(let address): .hostname(address.host, port: Int(address.port))
-        case .unix(let path): .unixDomainSocket(path: path)
-        }
-    }
-
-    private func didListen() {
-        // As on loopback, whoever is on this machine may connect, and keys decide; the folder may say less.
-        if case .unix(let path) = address, chmod(path, 0o666) != 0 {
+    private func didListen(at actual: SocketAddress?) {
+        // As on loopback, whoever is on this machine may connect, and keys decide; the folder may say less. (Of a socket that was passed
+        // the service manager decides, SocketMode=.)
+        if passed == nil, case .unix(let path) = address, chmod(path, 0o666) != 0 {
             log.error("only this user can reach the socket", metadata: ["error": "\(String(cString: strerror(errno)))"])
         }
+        let actual = actual.flatMap { Configuration.BridgeAddress($0) } ?? address
+        if passed != nil, !address.isSame(as: actual) {
+            log.warning(
+                "the service manager listens elsewhere than http.listen says; its socket is used",
+                metadata: ["http.listen": "\(address)", "address": "\(actual)"])
+        }
         log.notice(
-            "listening",
+            passed == nil ? "listening" : "listening on the service manager's socket",
             metadata: [
-                "address": "\(address)", "tls": "\(identity != nil)",
+                "address": "\(actual)", "tls": "\(identity != nil)",
                 "domains": "\(domains.map(\.name).joined(separator: " "))",
             ])
         didStart()

@@ -9,38 +9,46 @@ final class DomainBridge: Sendable {
     let keys: Keys
     let metrics: DomainMetrics
     let receipts: Receipts
-    private let guards: Guards
+    private let tail: Tail
+    private let domain: Live<Configuration.Domain>
+    private let http: Live<Configuration.HTTP>
     private let acceptance: Acceptance
     private let journal: Journal
     private let reader: PointReader
     private let decoders: RequestDecoders
     private let bodies: BodyReader
-    private let writes: RequestSlots
-    private let reads: RequestSlots
+    private let writes = RequestSlots()
+    private let reads = RequestSlots()
 
     init(
-        _ domain: Configuration.Domain, http: Configuration.HTTP, acceptance: Acceptance, journal: Journal,
-        receipts: Receipts, reader: PointReader, metrics: DomainMetrics
+        _ domain: Live<Configuration.Domain>, http: Live<Configuration.HTTP>, acceptance: Acceptance, journal: Journal,
+        receipts: Receipts, reader: PointReader, metrics: DomainMetrics, tail: Tail
     ) {
-        name = domain.name
-        keys = Keys(path: domain.keysFile)
+        name = domain.current.name
+        keys = Keys(path: domain.current.keysFile)
+        self.domain = domain
+        self.http = http
         self.metrics = metrics
+        self.tail = tail
         self.receipts = receipts
-        guards = Guards(domain)
         self.acceptance = acceptance
         self.journal = journal
         self.reader = reader
         decoders = RequestDecoders(limit: System.coreCount)
-        bodies = BodyReader(maxBody: Int(http.maxBody), largestRecord: journal.largestMessage)
-        writes = RequestSlots(http.maxRequests)
-        reads = RequestSlots(http.maxRequests)
+        bodies = BodyReader(
+            BodyReader.Limit(maxBody: Int(http.current.maxBody), largestRecord: journal.largestMessage))
+    }
+
+    /// Takes in what has changed of the configuration, but for the keys.
+    func reload() {
+        bodies.setLimit(BodyReader.Limit(maxBody: Int(http.current.maxBody), largestRecord: journal.largestMessage))
     }
 
     /// A place among the requests that are handled at once, held until the last reference goes.
     private func slot(_ slots: RequestSlots) throws(Problem) -> RequestSlots.Slot {
-        guard let slot = slots.take() else {
-            throw .tooManyRequests(
-                "\(slots.limit) such requests to the domain \(name) are under way (http.max_requests)")
+        let limit = http.current.maxRequests
+        guard let slot = slots.take(of: limit) else {
+            throw .tooManyRequests("\(limit) such requests to the domain \(name) are under way (http.max_requests)")
         }
         return slot
     }
@@ -59,12 +67,41 @@ final class DomainBridge: Sendable {
         let (receipt, elements) = try await submit(request, overwrite, channel)
         let outcome = await receipt.outcome
         FaultPoint.answerBefore.pass()
+        if tail.isWatched, receipt.position != nil { show(elements) }
         switch outcome {
         case .stored: return answer(isSilent ? .noContent : .ok, elements, isSilent)
         case .accepted: return answer(.accepted, elements, isSilent)
         case .refused(let rejection): throw Problem(rejection)
         case .notAccepted(let error): throw Problem(error)
         }
+    }
+
+    var isWatched: Bool { tail.isWatched }
+
+    /// Shows those who watch what has been accepted.
+    private func show(_ elements: [DecodedRequest.Element]) {
+        let wanted = elements.lazy.map { (element: $0, topic: "nodes/\($0.series.node)/\($0.series.tag.name)") }
+            .filter { self.tail.wants(.accepted, of: $0.topic, in: self.name) }
+        let shown = wanted.prefix(Self.mostShown).map { element, topic in
+            var event = Tail.Event(.accepted, domain: self.name, topic: topic)
+            event.points = element.points
+            event.detail = "\(element.range.first) … \(element.range.last)"
+            return event
+        }
+        tail.tell(Array(shown), missed: max(elements.count - Self.mostShown, 0))
+    }
+
+    /// Elements of a request that are shown at most.
+    private static let mostShown = 500
+
+    /// Shows those who watch what has been refused.
+    func show(_ problem: Problem, of request: Request) {
+        let call = "\(request.method.rawValue) \(request.uri.path)"
+        guard tail.wants(.rejected, of: call, in: name) else { return }
+        var event = Tail.Event(.rejected, domain: name, topic: call)
+        event.reason = problem.kind
+        event.detail = problem.detail + (problem.pointer.map { " at \($0)" } ?? "")
+        tail.tell([event])
     }
 
     /// Reads the body and has its record accepted. The record takes no more memory than the body did, which counts until the journal
@@ -76,8 +113,8 @@ final class DomainBridge: Sendable {
             let body = try await bodies.read(request, channel: channel)
             let receivedAt = ContinuousClock.now
             let lease = body.lease
-            let decoded = try await decoders.decode(body, overwrite: overwrite, guards: guards)
-            let receipt = receipts.open()
+            let decoded = try await decoders.decode(body, overwrite: overwrite, guards: Guards(domain.current))
+            let receipt = receipts.open(timeout: http.current.commitTimeout)
             acceptance.submit(
                 Acceptance.Submission(batch: decoded.batch, receivedAt: receivedAt, receipt: receipt) { _ in
                     withExtendedLifetime(lease) {}

@@ -3,12 +3,17 @@ import Synchronization
 
 /// The keys of one domain, as its file had them when it was last read.
 final class Keys: Sendable {
-    /// nil: the domain takes no HTTP.
-    let path: String?
+    private let file: Live<String?>
     private let ring = Mutex(KeyRing())
 
     init(path: String?) {
-        self.path = path
+        file = Live(path)
+    }
+
+    /// Where `reload()` finds them; nil: the domain takes no HTTP.
+    var path: String? {
+        get { file.current }
+        set { file.current = newValue }
     }
 
     var isEmpty: Bool { ring.withLock { $0.isEmpty } }

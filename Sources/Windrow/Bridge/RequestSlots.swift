@@ -15,15 +15,10 @@ final class RequestSlots: Sendable {
         }
     }
 
-    let limit: Int
     private let taken = Atomic(0)
 
-    init(_ limit: Int) {
-        self.limit = limit
-    }
-
-    /// nil when all are taken.
-    func take() -> Slot? {
+    /// nil when `limit` of them are taken.
+    func take(of limit: Int) -> Slot? {
         if taken.add(1, ordering: .relaxed).newValue > limit {
             taken.subtract(1, ordering: .relaxed)
             return nil

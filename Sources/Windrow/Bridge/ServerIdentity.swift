@@ -3,11 +3,9 @@ import Synchronization
 
 /// The server's certificate and key, as the files were when they were last read.
 final class ServerIdentity: Sendable {
-    private let files: Configuration.ServerTLS
     private let current: Mutex<(context: NIOSSLContext, expiry: Timestamp?)>
 
     init(_ files: Configuration.ServerTLS) throws {
-        self.files = files
         current = Mutex(try Self.load(files))
     }
 
@@ -16,8 +14,8 @@ final class ServerIdentity: Sendable {
     /// When the certificate expires.
     var expiry: Timestamp? { current.withLock { $0.expiry } }
 
-    /// Reads the files anew; connections that are open keep what they have. On a problem all stays as it was.
-    func reload() throws {
+    /// Reads the files anew, or other ones; connections that are open keep what they have. On a problem all stays as it was.
+    func reload(_ files: Configuration.ServerTLS) throws {
         let fresh = try Self.load(files)
         current.withLock { $0 = fresh }
     }

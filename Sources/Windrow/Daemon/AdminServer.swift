@@ -9,6 +9,7 @@ import ServiceLifecycle
 struct AdminServer: Service {
     let address: Configuration.ListenAddress
     let status: DaemonStatus
+    let tail: Tail
     /// Called once the address is taken.
     let didStart: @Sendable () -> Void
 
@@ -17,7 +18,7 @@ struct AdminServer: Service {
         // Hummingbird's own lines about a server that starts and stops say nothing to an operator.
         log.logLevel = .critical
         let application = Application(
-            responder: AdminResponder(status: status, page: StatusResponder(status, at: address)),
+            responder: AdminResponder(status: status, tail: tail, page: StatusResponder(status, at: address)),
             configuration: ApplicationConfiguration(
                 address: .hostname(address.host, port: Int(address.port)), serverName: "windrow"),
             onServerRunning: { _ in didStart() }, logger: log)
@@ -33,6 +34,7 @@ private struct AdminResponder: HTTPResponder {
     typealias Context = BridgeContext
 
     let status: DaemonStatus
+    let tail: Tail
     let page: StatusResponder
 
     func respond(to request: Request, context: Context) async -> Response {
@@ -63,8 +65,31 @@ private struct AdminResponder: HTTPResponder {
             return Response(
                 status: .ok, headers: [.contentType: "text/plain; version=0.0.4; charset=utf-8"],
                 body: .init(byteBuffer: ByteBuffer(string: PrometheusText.render(status))))
+        case "/tail":
+            return try watch(request)
         default: return try await page.answer(request, parts[0], parts.count == 2 ? parts[1] : nil)
         }
+    }
+
+    private func watch(_ request: Request) throws(Problem) -> Response {
+        // It shows what is sent.
+        try page.checkHost(of: request)
+        var filter = Tail.Filter()
+        filter.domain = request.uri.queryParameters["domain"].map(String.init)
+        filter.rejectedOnly = request.uri.queryParameters["rejected"] == "true"
+        if let topic = request.uri.queryParameters["topic"] {
+            guard let topic = TopicFilter(String(topic)) else { return Self.text(.badRequest, ["topic is no filter"]) }
+            filter.topic = topic
+        }
+        guard let lines = tail.watch(filter) else {
+            return Self.text(.serviceUnavailable, ["as many as can watch already; try again later"])
+        }
+        return Response(
+            status: .ok, headers: [.contentType: "application/x-ndjson"],
+            body: ResponseBody { writer in
+                for await line in lines { try await writer.write(ByteBuffer(string: line)) }
+                try await writer.finish(nil)
+            })
     }
 
     private static func text(_ status: HTTPResponse.Status, _ lines: [String]) -> Response {

@@ -1,4 +1,4 @@
-import Glibc
+import Foundation
 import LibPQ
 
 /// Looks, before the daemon starts, at all that it will need: one line each.
@@ -32,12 +32,42 @@ public struct Check {
 
     /// Checks everything, telling each finding as soon as it is known.
     public func run(_ report: (Finding) -> Void) {
+        for finding in checkReload() { report(finding) }
         if let finding = checkCertificate() { report(finding) }
         for domain in configuration.domains {
             report(checkJournal(domain))
             if let finding = checkKeys(domain) { report(finding) }
             for finding in checkDatabase(domain) { report(finding) }
             for broker in domain.brokers { report(BrokerCheck(domain: domain.name, broker: broker).run()) }
+        }
+    }
+
+    /// What a reload would change of a daemon that runs with these journals.
+    private func checkReload() -> [Finding] {
+        let subject = "reload"
+        do {
+            guard let running = try RunningConfiguration.read(from: configuration.journal.directory) else { return [] }
+            let changes = running.changes(to: configuration)
+            if changes.isEmpty {
+                let message = "nothing to do, the daemon (process \(running.processID)) runs with this configuration"
+                return [Finding(verdict: .good, subject: subject, message: message)]
+            }
+            return changes.map { change in
+                switch change.effect {
+                case .reload: Finding(verdict: .good, subject: subject, message: "would change \(change)")
+                case .reconnect:
+                    Finding(
+                        verdict: .good, subject: subject,
+                        message: "would change \(change); the broker is connected anew")
+                case .restart:
+                    Finding(
+                        verdict: .warning, subject: subject, message: "would not change \(change); this needs a restart"
+                    )
+                }
+            }
+        } catch {
+            let message = "cannot tell what a reload would change: \(error.localizedDescription)"
+            return [Finding(verdict: .warning, subject: subject, message: message)]
         }
     }
 

@@ -9,41 +9,56 @@ public struct Daemon: Sendable {
     private let sampler: StatusSampler
     private let bridge: BridgeServer?
     private let notifier: ServiceManagerNotifier
+    private let reload: Reload
+    private let tail: Tail
     /// Ends when the servers have their addresses, the admin server first: not before that does anything connect, since a daemon that
     /// finds an address taken may be a second one, and would take the first one's sessions and socket.
     private let mayStart: AsyncStream<Void>
     private let log = Logger(label: "windrow")
 
     /// Opens the journals; connects to nothing yet.
-    /// - Parameter migrates: whether `run` creates and upgrades the schemas.
-    /// - Throws: `JournalError`, or what is wrong with a keys file or the certificate; waiting mends none of it.
-    public init(_ configuration: Configuration, migrates: Bool = true) throws {
+    /// - Parameters:
+    ///   - migrates: whether `run` creates and upgrades the schemas.
+    ///   - source: reads the configuration anew, for a reload.
+    /// - Throws: `JournalError`, or what is wrong with a keys file, the certificate or a socket that was passed; waiting mends none of it.
+    public init(
+        _ configuration: Configuration, migrates: Bool = true,
+        rereading source: @escaping @Sendable () throws(ConfigurationError) -> Configuration
+    ) throws {
         Signals.ignoreUntilHandled()
+        let passed = try PassedSocket.take(log)
         let liveness = Liveness()
         let memory = Int(configuration.limits.memory) / configuration.domains.count
+        let http = Live(configuration.http)
+        let tail = Tail()
+        self.tail = tail
         pipelines = try configuration.domains.map {
             try DomainPipeline(
-                $0, of: configuration, memory: memory, migrates: migrates, liveness: liveness)
+                $0, of: configuration, http: http, memory: memory, migrates: migrates, liveness: liveness, tail: tail)
         }
         let (mayListen, listen) = AsyncStream<Void>.makeStream()
         let (mayStart, start) = AsyncStream<Void>.makeStream()
         sampler = StatusSampler(domains: pipelines)
         let bridged = zip(configuration.domains, pipelines).filter { $0.0.keysFile != nil }.map { $0.1.bridge }
         if let address = configuration.http.listen, !bridged.isEmpty {
-            var http = configuration.http
-            http.maxConnections = ProcessLimits.connections(upTo: http.maxConnections, log)
             bridge = try BridgeServer(
-                http, at: address, domains: bridged, log: log, mayStart: mayListen
+                http, at: address, passed: passed, domains: bridged, log: log, mayStart: mayListen
             ) { start.finish() }
             self.mayStart = mayStart
         } else {
             bridge = nil
             self.mayStart = mayListen
+            passed?.close(unusedBy: log)
         }
         let status = DaemonStatus(domains: pipelines, liveness: liveness, bridge: bridge)
-        admin = configuration.http.admin.map { AdminServer(address: $0, status: status) { listen.finish() } }
+        admin = configuration.http.admin.map {
+            AdminServer(address: $0, status: status, tail: tail) { listen.finish() }
+        }
         if admin == nil { listen.finish() }
         notifier = ServiceManagerNotifier(status: status)
+        reload = Reload(
+            of: configuration, from: source, http: http, pipelines: pipelines, bridge: bridge, notifier: notifier,
+            log: log)
     }
 
     /// Runs until SIGTERM or SIGINT, then stops the intake, flushes and trims; a second signal ends at once.
@@ -55,17 +70,18 @@ public struct Daemon: Sendable {
         // Stopped in reverse: systemd is told first, then clients get their last answers, and the admin server answers until the end.
         var services: [any Service] = []
         if let admin { services += [admin, sampler] }
-        services.append(Pipelines(pipelines: pipelines, mayStart: mayStart))
+        services.append(Pipelines(pipelines: pipelines, tail: tail, mayStart: mayStart))
         if let bridge { services.append(bridge) }
         services.append(notifier)
         let group = ServiceGroup(services: services, logger: log)
         let signals = Task {
-            await Signals.handle(group, log) {
-                if bridge == nil { log.notice("nothing to reload: no domain takes HTTP") }
-                bridge?.reload()
-            }
+            await Signals.handle(group, log) { reload.run() }
         }
-        defer { signals.cancel() }
+        reload.record()
+        defer {
+            signals.cancel()
+            reload.removeRecord()
+        }
         log.notice(
             "windrow \(Version.current) starts",
             metadata: ["domains": "\(pipelines.map(\.name).joined(separator: " "))"])
@@ -77,10 +93,13 @@ public struct Daemon: Sendable {
 /// All domains at once: none waits for another, not to stop either.
 private struct Pipelines: Service {
     let pipelines: [DomainPipeline]
+    let tail: Tail
     let mayStart: AsyncStream<Void>
 
     func run() async throws {
         for await _ in mayStart {}
+        // The admin server waits until nobody watches.
+        defer { tail.close() }
         // Cancelled: the admin server has failed.
         if Task.isCancelled { return }
         try await withThrowingTaskGroup { group in

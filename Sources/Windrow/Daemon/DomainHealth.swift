@@ -21,7 +21,7 @@ final class DomainHealth: Sendable {
         var states: [Key: State] = [:]
         var watches: [Part: Stopwatch] = [:]
 
-        mutating func set(_ key: Key, _ state: State) {
+        mutating func set(_ key: Key, _ state: State?) {
             states[key] = state
             let isWorking = states.allSatisfy { $0.key.part != key.part || $0.value == .working }
             watches[key.part, default: Stopwatch()].run(isWorking, at: .now)
@@ -42,6 +42,11 @@ final class DomainHealth: Sendable {
     /// For how long all components of the part have worked since the start, all in all.
     func workingTime(of part: Part) -> Duration {
         components.withLock { $0.watches[part]?.elapsed(at: .now) ?? .zero }
+    }
+
+    /// The component is there no more.
+    func remove(_ part: Part, _ component: String) {
+        components.withLock { $0.set(Key(part: part, component: component), nil) }
     }
 
     /// What does not work, in a stable order; empty when the domain is ready.

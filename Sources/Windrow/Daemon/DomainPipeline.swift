@@ -17,13 +17,14 @@ final class DomainPipeline: Sendable {
     let bridge: DomainBridge
     let status: DomainStatus
 
+    private let settings: Live<Configuration.Domain>
     private let reader: PointReader
     private let receipts: Receipts
     private let upkeep: JournalUpkeep
     private let acceptance: Acceptance
     private let dispatcher: Dispatcher
     private let lanes: [Lane]
-    private let brokers: [BrokerConnection]
+    private let brokers: BrokerConnections
 
     /// For what is pending when the daemon stops; the rest is written after the next start.
     private static let stopTime = Duration.seconds(10)
@@ -37,59 +38,54 @@ final class DomainPipeline: Sendable {
     ///   - memory: bytes of pending points.
     ///   - migrates: whether the schema is created and upgraded.
     init(
-        _ domain: Configuration.Domain, of configuration: Configuration, memory: Int, migrates: Bool, liveness: Liveness
+        _ domain: Configuration.Domain, of configuration: Configuration, http: Live<Configuration.HTTP>, memory: Int,
+        migrates: Bool, liveness: Liveness, tail: Tail
     ) throws {
         name = domain.name
         var log = Logger(label: "windrow")
         log[metadataKey: "domain"] = "\(domain.name)"
-        let settings = configuration.journal
+        let settings = Live(domain)
         let journal = try Journal(
-            folder: settings.directory + "/" + domain.name, maxSize: Int(settings.maxSize),
-            maxDeadLetterBytes: Int(min(settings.maxDeadLetters, settings.maxSize / 4)), log: log)
+            folder: configuration.journal.directory + "/" + domain.name, bounds: configuration.journal.bounds, log: log)
         let metrics = DomainMetrics(lanes: domain.lanes)
         let health = DomainHealth(
-            expected: [(.postgres, "catalog")] + domain.brokers.map { (.broker, BrokerConnection.name(of: $0)) })
+            expected: [(.postgres, "catalog")])
         let database = DatabaseAccess(connectionString: domain.postgres, schema: try Schema(domain.schema))
         let nodes = NodeIdentities()
         let handoff = Handoff(last: journal.lastPositionAtOpen, byteLimit: min(Self.handoffSize, memory))
         let budget = MemoryBudget(limit: memory)
-        let receipts = Receipts(timeout: configuration.http.commitTimeout)
+        let receipts = Receipts()
         let progress = Progress(start: .start, lanes: domain.lanes)
         let status = DomainStatus(
-            domain: domain.name, lanes: domain.lanes, silentAfter: domain.silentAfter, database: database,
+            domain: settings, database: database,
             journal: journal, health: health, log: log)
         let lanes = (0..<domain.lanes).map { number in
             Lane(
-                number: number, domain: domain.name,
-                settings: Lane.Settings(
-                    interval: domain.flush.interval, maxPoints: domain.flush.maxPoints, database: database),
-                journal: journal, progress: progress, budget: budget, metrics: metrics,
-                activity: status.activities[number], health: health, log: log)
+                number: number, domain: settings, database: database, journal: journal, progress: progress,
+                budget: budget, metrics: metrics, activity: status.activities[number], health: health,
+                liveness: liveness, log: log)
         }
         let acceptance = Acceptance(
             domain: domain.name, journal: journal, handoff: handoff, nodes: nodes, receipts: receipts, metrics: metrics)
         dispatcher = Dispatcher(
-            domain: domain.name, database: database, migrates: migrates,
-            catalog: Catalog(
-                schema: database.schema, createsNodes: domain.unknownNodes == .create, identities: nodes),
-            journal: journal, handoff: handoff, lanes: lanes, progress: progress, budget: budget, receipts: receipts,
-            metrics: metrics, health: health, log: log)
-        let rules = IntakeRules(domain)
-        brokers = try domain.brokers.enumerated().map { place, broker in
+            domain: settings, database: database, migrates: migrates, nodes: nodes, journal: journal, handoff: handoff,
+            lanes: lanes, progress: progress, budget: budget, receipts: receipts, metrics: metrics, health: health,
+            log: log)
+        brokers = BrokerConnections(health: health, metrics: metrics, log: log) { [log] orders in
             try BrokerConnection(
-                domain: domain.name, broker: broker, makeDecoder: { rules.decoder(forBroker: place) },
-                acceptance: acceptance, journal: journal, metrics: metrics, health: health, liveness: liveness, log: log
-            )
+                domain: domain.name, orders: orders, acceptance: acceptance, journal: journal, metrics: metrics,
+                health: health, tail: tail, liveness: liveness, log: log)
         }
+        let rules = try brokers.reload(domain)
         upkeep = JournalUpkeep(
             domain: domain.name, journal: journal,
             retry: try DeadLetterRetry(
                 journal: journal, acceptance: acceptance, metrics: metrics, rules: rules, log: log), log: log)
         let reader = PointReader(domain: domain.name, database: database, log: log)
         bridge = DomainBridge(
-            domain, http: configuration.http, acceptance: acceptance, journal: journal, receipts: receipts,
-            reader: reader,
-            metrics: metrics)
+            settings, http: http, acceptance: acceptance, journal: journal, receipts: receipts, reader: reader,
+            metrics: metrics, tail: tail)
+        self.settings = settings
         self.status = status
         self.reader = reader
         self.receipts = receipts
@@ -104,17 +100,28 @@ final class DomainPipeline: Sendable {
     /// nil while the journal does not grow.
     var timeUntilFull: Duration? { upkeep.timeUntilFull }
 
+    /// Takes in what a reload can change of the domain's settings.
+    /// - Throws: `WakeError`, when a connection to a broker cannot be made; the brokers are then as before.
+    func reload(_ domain: Configuration.Domain, of configuration: Configuration, memory: Int) throws {
+        settings.current = domain
+        budget.setLimit(memory)
+        journal.bounds.current = configuration.journal.bounds
+        bridge.reload()
+        if bridge.keys.path != nil, let path = domain.keysFile { bridge.keys.path = path }
+        upkeep.reload(try brokers.reload(domain))
+    }
+
     /// Runs until graceful shutdown.
     func run() async throws {
         async let accepting: Void = acceptance.run()
         async let dispatching: Void = dispatcher.run()
         async let writing: Void = Self.run(lanes) { await $0.run() }
-        async let taking: Void = Self.run(brokers) { await $0.run() }
+        async let taking: Void = brokers.run()
         async let keeping: Void = upkeep.run()
 
         // Ends by throwing when the task is cancelled instead: the stages are stopped all the same.
         try? await gracefulShutdown()
-        for broker in brokers { broker.stop() }
+        brokers.stop()
         upkeep.stop()
         await taking
         await keeping
@@ -150,5 +157,12 @@ final class DomainPipeline: Sendable {
         await withTaskGroup { group in
             for stage in stages { group.addTask { await body(stage) } }
         }
+    }
+}
+
+extension JournalConfiguration {
+    /// Of each domain's journal. Dead letters leave room for batches.
+    fileprivate var bounds: Journal.Bounds {
+        Journal.Bounds(maxSize: Int(maxSize), maxDeadLetters: Int(min(maxDeadLetters, maxSize / 4)))
     }
 }

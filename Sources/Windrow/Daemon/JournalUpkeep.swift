@@ -11,9 +11,15 @@ actor JournalUpkeep {
     private let journal: Journal
     private let retry: DeadLetterRetry
     private let log: Logger
-    private let stopping = Monitor(false)
+    private let orders = Monitor(Orders())
     private let published = Mutex<Duration?>(nil)
     private var forecast = JournalForecast()
+
+    private struct Orders: Sendable {
+        var isStopping = false
+        /// For the dead letters that are retried from now on.
+        var rules: IntakeRules?
+    }
 
     private static let interval = Duration.seconds(1)
 
@@ -30,12 +36,13 @@ actor JournalUpkeep {
     /// Works until `stop()`.
     func run() {
         var reported = ""
-        while stopping.wait(timeout: Self.interval, until: { $0 ? true : nil }) == nil {
+        while orders.wait(timeout: Self.interval, until: { $0.isStopping ? true : nil }) == nil {
             foresee()
             do {
                 try journal.noticeOthers()
                 try journal.countDeadLetters()
-                try retry.run { stopping.withLock { $0 } }
+                if let rules = orders.withLock({ $0.rules.take() }) { try retry.reload(rules) }
+                try retry.run { orders.withLock { $0.isStopping } }
                 reported = ""
             } catch {
                 if "\(error)" != reported {
@@ -47,7 +54,11 @@ actor JournalUpkeep {
     }
 
     nonisolated func stop() {
-        stopping.withLock { $0 = true }
+        orders.withLock { $0.isStopping = true }
+    }
+
+    nonisolated func reload(_ rules: IntakeRules) {
+        orders.withLock { $0.rules = rules }
     }
 
     private func foresee() {

@@ -37,7 +37,7 @@ public struct ListenError: Error, Sendable, CustomStringConvertible {
         }
     }
 
-    private init(key: String, address: String, message: String, hint: String?) {
+    init(key: String, address: String, message: String, hint: String?) {
         self.key = key
         self.address = address
         self.message = message

@@ -2,14 +2,15 @@ import Synchronization
 
 /// Tells whether a thread is stuck: systemd's watchdog is fed only while none is.
 final class Liveness: Sendable {
+    /// When the work of each thread is too late.
     private let working = Mutex<[String: ContinuousClock.Instant]>([:])
 
     /// Longer than any piece of work takes that goes well.
     static let limit = Duration.seconds(60)
 
-    /// Runs a piece of work, which counts as stuck when it takes longer than `limit`.
-    func working<R>(_ name: String, _ body: () throws -> R) rethrows -> R {
-        working.withLock { $0[name] = .now }
+    /// Runs a piece of work, which counts as stuck when it takes longer than the limit.
+    func working<R>(_ name: String, for limit: Duration = limit, _ body: () throws -> R) rethrows -> R {
+        working.withLock { $0[name] = .now + limit }
         defer { working.withLock { $0[name] = nil } }
         return try body()
     }
@@ -17,6 +18,6 @@ final class Liveness: Sendable {
     /// The threads whose work takes too long.
     var stuck: [String] {
         let now = ContinuousClock.now
-        return working.withLock { $0.filter { now - $0.value > Self.limit }.keys.sorted() }
+        return working.withLock { $0.filter { now > $0.value }.keys.sorted() }
     }
 }

@@ -3,19 +3,31 @@ import Logging
 
 /// Writes log lines to standard error: for people, or with journald's priorities where systemd reads them.
 public struct LogOutput: LogHandler {
-    public var logLevel: Logger.Level
+    /// The least that is written, unless a logger has a level of its own.
+    public static var level: Logger.Level {
+        get { current.current }
+        set { current.current = newValue }
+    }
+    private static let current = Live(Logger.Level.info)
+
+    private var ownLevel: Logger.Level?
     public var metadata: Logger.Metadata = [:]
     private let isJournald: Bool
 
     /// Makes all loggers write here.
     public static func install(level: Logger.Level) {
         let isJournald = standardErrorIsJournal
-        LoggingSystem.bootstrap { _ in LogOutput(logLevel: level, isJournald: isJournald) }
+        Self.level = level
+        LoggingSystem.bootstrap { _ in LogOutput(isJournald: isJournald) }
     }
 
-    init(logLevel: Logger.Level, isJournald: Bool) {
-        self.logLevel = logLevel
+    private init(isJournald: Bool) {
         self.isJournald = isJournald
+    }
+
+    public var logLevel: Logger.Level {
+        get { ownLevel ?? Self.level }
+        set { ownLevel = newValue }
     }
 
     public subscript(metadataKey key: String) -> Logger.Metadata.Value? {

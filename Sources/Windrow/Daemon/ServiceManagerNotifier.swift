@@ -3,24 +3,26 @@ import ServiceLifecycle
 
 /// Tells systemd, where it started us, that the daemon is ready, what it does, and that it is alive (sd_notify(3)).
 ///
-/// READY=1 is sent once the journals are open: from then on the daemon does its work, also while a server is away. STATUS= says
-/// what is away.
+/// READY=1 is sent once the journals are open: from then on the daemon does its work, also while a server is away. STATUS= says how
+/// much comes and goes, what waits, and what is away.
 struct ServiceManagerNotifier: Service {
-    let status: DaemonStatus
+    private let status: DaemonStatus
+    private let socket = NotifySocket()
+
+    init(status: DaemonStatus) {
+        self.status = status
+    }
 
     func run() async throws {
-        guard let socket = NotifySocket() else {
+        guard let socket else {
             try? await gracefulShutdown()
             return
         }
-        socket.send("READY=1")
+        ready()
         await cancelWhenGracefulShutdown {
-            var last = ""
+            var activity = ActivityText()
             while !Task.isCancelled {
-                let failures = status.failures
-                let text = failures.isEmpty ? "working" : "not working: " + failures.joined(separator: "; ")
-                if text != last { socket.send("STATUS=" + text.replacing("\n", with: " ")) }
-                last = text
+                socket.send("STATUS=" + activity.next(status).replacing("\n", with: " "))
                 // A thread that is stuck must let the watchdog bite.
                 if status.liveness.stuck.isEmpty { socket.send("WATCHDOG=1") }
                 // Cancellation ends the sleep early, and the loop.
@@ -29,10 +31,47 @@ struct ServiceManagerNotifier: Service {
         }
         socket.send("STOPPING=1")
     }
+
+    /// The configuration is being read; `ready()` follows.
+    func reloading() {
+        var now = timespec()
+        clock_gettime(CLOCK_MONOTONIC, &now)
+        socket?.send("RELOADING=1\nMONOTONIC_USEC=\(now.tv_sec * 1_000_000 + now.tv_nsec / 1000)")
+    }
+
+    func ready() {
+        socket?.send("READY=1")
+    }
+}
+
+/// One line for `systemctl status`.
+private struct ActivityText {
+    private var last: (at: ContinuousClock.Instant, received: Int, stored: Int)?
+
+    mutating func next(_ status: DaemonStatus) -> String {
+        let counts = status.domains.map(\.metrics.snapshot)
+        let received = counts.reduce(0) { $0 + $1.received }
+        // What a flush has dealt with, also where that changed nothing.
+        let stored = counts.reduce(0) { $0 + $1.inserted + $1.updated + $1.kept }
+        let now = ContinuousClock.now
+        defer { last = (now, received, stored) }
+        var parts: [String] = []
+        if let last {
+            let seconds = (now - last.at) / .seconds(1)
+            parts.append("\(Int(Double(received - last.received) / seconds)) points/s in")
+            parts.append("\(Int(Double(stored - last.stored) / seconds))/s to PostgreSQL")
+        }
+        parts.append("\(counts.reduce(0) { $0 + $1.pending }) points pending")
+        let journals = status.domains.reduce(0) { $0 + $1.journal.usedBytes }
+        parts.append("journal \(journals >> 20) MiB")
+        let failures = status.failures
+        if !failures.isEmpty { parts.append("not working: " + failures.joined(separator: "; ")) }
+        return parts.joined(separator: ", ")
+    }
 }
 
 /// The datagram socket that systemd names in NOTIFY_SOCKET.
-private struct NotifySocket {
+private struct NotifySocket: Sendable {
     let pingInterval: Duration
     private let path: String
 

@@ -1,6 +1,7 @@
 import Glibc
 import Logging
 import MQTT
+import Synchronization
 
 // One thread a broker connection. It reads from the socket until that is drained or the batch is full, has the batch accepted,
 // and only then lets the acknowledgements leave: `read` → journal, fsync → `write`.
@@ -14,15 +15,42 @@ actor BrokerConnection {
     nonisolated private let executor: ThreadExecutor
     nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
-    private let broker: Configuration.Broker
+    /// What the configuration wants of a connection.
+    struct Orders: Sendable {
+        let broker: Configuration.Broker
+        let rules: IntakeRules
+        /// Tells the contents of the TLS files apart.
+        private let identity: [UInt8]
+
+        init(_ broker: Configuration.Broker, _ rules: IntakeRules) {
+            self.broker = broker
+            self.rules = rules
+            identity = broker.tls.digest
+        }
+
+        var filters: [String] { broker.subscriptions.map(\.topic.filter) }
+
+        /// Whether a connection made by other orders has to be made anew.
+        func needsNewConnection(after other: Orders) -> Bool {
+            var (own, others) = (broker, other.broker)
+            own.subscriptions = []
+            others.subscriptions = []
+            return own != others || identity != other.identity
+        }
+    }
+
+    private var orders: Orders
+    /// Given since.
+    private let newOrders = Mutex<Orders?>(nil)
+    private let domain: String
+    private let tail: Tail
     private let acceptance: Acceptance
     private let journal: Journal
     private let metrics: DomainMetrics
     private let health: DomainHealth
     private let liveness: Liveness
     private let log: Logger
-    private let name: String
-    private let makeDecoder: @Sendable () -> MessageDecoder
+    nonisolated let name: String
     private let wake: Wake
     /// Batches that are settled at once, before one waits for company again.
     private var batchesUntilGather = 0
@@ -41,14 +69,15 @@ actor BrokerConnection {
     private static let resubscribeInterval = Duration.seconds(60)
 
     init(
-        domain: String, broker: Configuration.Broker, makeDecoder: @escaping @Sendable () -> MessageDecoder,
-        acceptance: Acceptance, journal: Journal, metrics: DomainMetrics, health: DomainHealth, liveness: Liveness,
+        domain: String, orders: Orders, acceptance: Acceptance, journal: Journal, metrics: DomainMetrics,
+        health: DomainHealth, tail: Tail, liveness: Liveness,
         log: Logger
     ) throws(WakeError) {
         executor = ThreadExecutor(name: "intake \(domain)")
-        name = Self.name(of: broker)
-        self.broker = broker
-        self.makeDecoder = makeDecoder
+        name = Self.name(of: orders.broker)
+        self.domain = domain
+        self.tail = tail
+        self.orders = orders
         self.acceptance = acceptance
         self.journal = journal
         self.metrics = metrics
@@ -66,21 +95,17 @@ actor BrokerConnection {
         wake.stop()
     }
 
+    /// Has the connection go by other orders: at once, and without a new connection unless the broker has to be told.
+    nonisolated func reload(_ orders: Orders) {
+        newOrders.withLock { $0 = orders }
+        wake.nudge()
+    }
+
     /// Takes messages until `stop()`; connects again, with growing pauses, as often as it must.
     func run() {
         let intake = MessageIntake(
-            filters: broker.subscriptions.map(\.topic.filter), largestMessage: journal.largestMessage,
-            decoder: makeDecoder(), log: log)
-        let client: Client
-        do {
-            var options = Client.Options(broker)
-            options.payloadLimit = MessageIntake.payloadLimit(for: journal.largestMessage)
-            client = try Client(options, handler: intake)
-        } catch {
-            log.critical("this broker's settings can never work", metadata: ["broker": "\(name)", "error": "\(error)"])
-            health.set(.broker, name, .failing(error.description))
-            return
-        }
+            domain: domain, filters: orders.filters, decoder: orders.rules.decoder(forSession: name), journal: journal,
+            tail: tail, log: log)
         var backoff = Backoff(first: .milliseconds(500), cap: .seconds(30))
         var reported = ""
         while !wake.isStopping {
@@ -89,7 +114,10 @@ actor BrokerConnection {
                 continue
             }
             do {
-                try serve(client, intake) {
+                if try takeOrders(intake) { backoff.reset() }
+                var options = Client.Options(orders.broker)
+                options.payloadLimit = intake.payloadLimit
+                try serve(Client(options, handler: intake), intake) {
                     backoff.reset()
                     reported = ""
                 }
@@ -111,16 +139,18 @@ actor BrokerConnection {
 
     /// One connection, from connect to its end. Throws when it broke or the journal refused a batch.
     private func serve(_ client: Client, _ intake: MessageIntake, subscribed: () -> Void) throws {
-        intake.begin(client: client, journal: journal, session: name)
+        intake.begin(client: client, session: name)
         defer {
             intake.end()
             metrics.disconnected(from: name)
         }
-        metrics.connecting(to: name, certificateExpiry: broker.tls.certificateFile.flatMap(Certificate.expiry(ofFile:)))
+        metrics.connecting(
+            to: name, certificateExpiry: orders.broker.tls.certificateFile.flatMap(Certificate.expiry(ofFile:)))
         try client.connect()
         var outcome = ReadOutcome.drained
         var isReady = false
-        while !wake.isStopping, journal.hasRoom {
+        // What was read is settled: from here on other rules may hold.
+        while !wake.isStopping, journal.hasRoom, try !takeOrders(intake) {
             if outcome != .limit {
                 let isBlocked = outcome == .blocked
                 wake.wait(
@@ -144,6 +174,16 @@ actor BrokerConnection {
         }
         // Everything that was read is acknowledged: a clean end loses nothing.
         client.disconnect()
+    }
+
+    /// Goes by the orders that came last.
+    /// - Returns: whether they need another connection.
+    private func takeOrders(_ intake: MessageIntake) throws -> Bool {
+        guard let fresh = newOrders.withLock({ $0.take() }) else { return false }
+        let needsNewConnection = fresh.needsNewConnection(after: orders)
+        orders = fresh
+        try intake.reload(filters: fresh.filters, fresh.rules, session: name)
+        return needsNewConnection
     }
 
     /// Fills the batch.
@@ -191,6 +231,7 @@ actor BrokerConnection {
             metrics.received(
                 from: name, messages: taken.messageCount, retainedSkipped: taken.retainedSkipped,
                 rejections: taken.rejections)
+            tail.tell(taken.seen, missed: taken.unseen)
         }
         try client.keepAlive()
         if isNew { FaultPoint.acksBefore.pass() }

@@ -11,8 +11,8 @@ final class DeadLetterRetry {
     private let journal: Journal
     private let acceptance: Acceptance
     private let metrics: DomainMetrics
-    private let decoder: MessageDecoder
-    private let ownDecoder: MessageDecoder
+    private var decoder: MessageDecoder
+    private var ownDecoder: MessageDecoder
     private let log: Logger
 
     /// Letters decoded at a time, each of at most `DeadLetter.maximumPayload` unless it was accepted before.
@@ -27,6 +27,12 @@ final class DeadLetterRetry {
         decoder = rules.decoderForLate
         ownDecoder = try rules.decoderForOwn()
         self.log = log
+    }
+
+    /// Goes by other rules from now on.
+    func reload(_ rules: IntakeRules) throws(TopicTemplateError) {
+        decoder = rules.decoderForLate
+        ownDecoder = try rules.decoderForOwn()
     }
 
     /// Tries all letters that are marked. Those that the journal has no room for stay marked.

@@ -1,29 +1,52 @@
 /// A domain's rules for messages, from its configuration.
 struct IntakeRules: Sendable {
-    private let guards: Guards
-    /// For each broker, its subscriptions in the order of the configuration.
-    private let subscriptions: [[MessageDecoder.Subscription]]
+    /// Tells the streams of a domain apart: a topic of a session keeps its number over every reload, and no other gets it.
+    struct StreamNumbers {
+        private struct Key: Hashable {
+            var session: String
+            var topic: String
+        }
 
-    init(_ domain: Configuration.Domain) {
+        private var numbers: [Key: Int32] = [:]
+
+        fileprivate mutating func number(of topic: String, in session: String) -> Int32 {
+            // 0 is a late message's.
+            let key = Key(session: session, topic: topic)
+            let number = numbers[key] ?? Int32(numbers.count + 1)
+            numbers[key] = number
+            return number
+        }
+    }
+
+    private let guards: Guards
+    /// For each session, in the order of the configuration, its subscriptions in theirs.
+    private let sessions: [(name: String, subscriptions: [MessageDecoder.Subscription])]
+
+    init(_ domain: Configuration.Domain, _ streams: inout StreamNumbers) {
         guards = Guards(domain)
-        var stream: Int32 = 0
-        subscriptions = domain.brokers.map { broker in
-            broker.subscriptions.map { subscription in
-                stream += 1
-                let rule = StreamRule(
-                    stream: stream, maxGap: subscription.maxGap.microseconds, maxSpan: subscription.maxSpan.microseconds
-                )
+        var sessions: [(name: String, subscriptions: [MessageDecoder.Subscription])] = []
+        for broker in domain.brokers {
+            let session = BrokerConnection.name(of: broker)
+            let subscriptions = broker.subscriptions.map { subscription in
+                var rule: StreamRule?
+                if subscription.overwrite == .replaceWindow {
+                    rule = StreamRule(
+                        stream: streams.number(of: subscription.topic.filter, in: session),
+                        maxGap: subscription.maxGap.microseconds, maxSpan: subscription.maxSpan.microseconds)
+                }
                 return MessageDecoder.Subscription(
                     template: subscription.topic, overwrite: subscription.overwrite, epoch: subscription.epoch,
-                    stream: subscription.overwrite == .replaceWindow ? rule : nil)
+                    stream: rule)
             }
+            sessions.append((session, subscriptions))
         }
+        self.sessions = sessions
     }
 
     /// For a message of which only the topic tells where it came from, and which comes late: where a subscription replaces windows,
     /// it is a window of its own and continues none, or what was stored between it and the one before would go.
     var decoderForLate: MessageDecoder {
-        var late = subscriptions.flatMap(\.self)
+        var late = sessions.flatMap(\.subscriptions)
         for place in late.indices where late[place].stream != nil {
             late[place].stream = StreamRule(stream: 0, maxGap: 0, maxSpan: 0)
         }
@@ -37,8 +60,12 @@ struct IntakeRules: Sendable {
     }
 
     /// A decoder owns parse buffers: one for each thread.
-    func decoder(forBroker place: Int) -> MessageDecoder {
-        MessageDecoder(subscriptions: subscriptions[place], guards: guards)
+    /// - Parameter former: subscriptions that the session had before, and whose messages may still come.
+    func decoder(
+        forSession name: String, and former: [MessageDecoder.Subscription] = []
+    ) -> MessageDecoder {
+        let own = sessions.first { $0.name == name }?.subscriptions ?? []
+        return MessageDecoder(subscriptions: own + former, guards: guards)
     }
 }
 

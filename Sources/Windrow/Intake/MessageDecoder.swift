@@ -33,7 +33,7 @@ final class MessageDecoder {
         case skippedRetained
     }
 
-    private let subscriptions: [Subscription]
+    let subscriptions: [Subscription]
     private let guards: Guards
     private let parser = PayloadParser()
 

@@ -5,7 +5,7 @@ import MQTT
 /// The broker keeps a session's subscriptions for longer than a configuration lasts, so the journal remembers which filters were
 /// asked for: what the configuration no longer has is unsubscribed.
 struct SubscriptionState {
-    private let filters: [String]
+    private(set) var filters: [String]
     private let journal: Journal
     private let session: String
 
@@ -27,6 +27,11 @@ struct SubscriptionState {
             return .failing("the broker refuses the subscription to \(refusal.filter): \(refusal.reason)")
         }
         return isSubscribed ? .working : .failing("connecting")
+    }
+
+    /// Other topics are wanted from now on; until the broker has answered, all is as well as it was.
+    mutating func want(_ filters: [String]) {
+        self.filters = filters
     }
 
     /// The filters that the session may still hold and the configuration no longer has. Remembers the new ones before they are
@@ -62,8 +67,11 @@ struct SubscriptionState {
         return refusals.filter { !before.contains($0.filter) }
     }
 
-    mutating func unsubscribed(_ messageID: MessageID) {
-        if messageID == unsubscribe { isUnsubscribing = false }
+    /// - Returns: whether it is the answer to the last request.
+    mutating func unsubscribed(_ messageID: MessageID) -> Bool {
+        guard messageID == unsubscribe else { return false }
+        isUnsubscribing = false
+        return true
     }
 
     /// Once both answers are there, only the configured filters need remembering.

@@ -4,8 +4,7 @@ import GRDB
 public struct DeadLetterFilter: Sendable {
     public var ids: [Int64] = []
     public var reasons: [Rejection.Reason] = []
-    /// An MQTT topic filter, in which `+` stands for a level and `#` for the rest (MQTT 5 §4.7).
-    public var topic: String?
+    public var topic: TopicFilter?
     public var before: Timestamp?
     public var after: Timestamp?
 
@@ -16,10 +15,12 @@ public struct DeadLetterFilter: Sendable {
 
     /// The SQL function that `condition` calls for the topic.
     static let matchTopic = DatabaseFunction("matches_topic", argumentCount: 2, pure: true) { values in
-        guard let filter = String.fromDatabaseValue(values[0]), let topic = String.fromDatabaseValue(values[1]) else {
+        guard let filter = String.fromDatabaseValue(values[0]).flatMap(TopicFilter.init),
+            let topic = String.fromDatabaseValue(values[1])
+        else {
             return false
         }
-        return matches(topic, filter: filter)
+        return filter.matches(topic)
     }
 
     /// A condition in SQL, and what its question marks stand for.
@@ -35,7 +36,7 @@ public struct DeadLetterFilter: Sendable {
         }
         if let topic {
             terms.append("matches_topic(?, topic)")
-            arguments += [topic]
+            arguments += [topic.text]
         }
         if let before {
             terms.append("received_at <= ?")
@@ -46,14 +47,5 @@ public struct DeadLetterFilter: Sendable {
             arguments += [after.microseconds]
         }
         return (terms.joined(separator: " AND "), arguments)
-    }
-
-    static func matches(_ topic: String, filter: String) -> Bool {
-        var levels = topic.split(separator: "/", omittingEmptySubsequences: false)[...]
-        for wanted in filter.split(separator: "/", omittingEmptySubsequences: false) {
-            if wanted == "#" { return true }
-            guard let level = levels.popFirst(), wanted == "+" || wanted == level else { return false }
-        }
-        return levels.isEmpty
     }
 }

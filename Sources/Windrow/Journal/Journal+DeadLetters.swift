@@ -37,8 +37,9 @@ extension Journal {
             ])
             bytes += letter.byteCount
         }
-        let dropped = try makeRoom(&bytes, db)
-        if bytes > maxDeadLetterBytes, letters.contains(where: { $0.origin != nil }) {
+        let limit = bounds.current.maxDeadLetters
+        let dropped = try makeRoom(&bytes, limit, db)
+        if bytes > limit, letters.contains(where: { $0.origin != nil }) {
             throw JournalError(
                 kind: .full, operation: "keep a dead letter", code: nil, message: "journal.max_dead_letters is reached",
                 hint: "raise journal.max_dead_letters: these letters hold points that were acknowledged")
@@ -60,14 +61,14 @@ extension Journal {
         return bytes ?? 0
     }
 
-    private func makeRoom(_ bytes: inout Int, _ db: Database) throws -> Int {
+    private func makeRoom(_ bytes: inout Int, _ limit: Int, _ db: Database) throws -> Int {
         let oldest = try db.cachedStatement(
             sql:
                 "SELECT id, coalesce(CAST(bytes AS INTEGER), 0) FROM dead_letter WHERE origin IS NULL ORDER BY id LIMIT 1"
         )
         let drop = try db.cachedStatement(sql: "DELETE FROM dead_letter WHERE id = ?")
         var dropped = 0
-        while bytes > maxDeadLetterBytes, let row = try Row.fetchOne(oldest) {
+        while bytes > limit, let row = try Row.fetchOne(oldest) {
             try drop.execute(arguments: [row[0] as Int64])
             bytes -= row[1] as Int
             dropped += 1

@@ -25,11 +25,18 @@ final class Journal: Sendable {
     private let pool: DatabasePool
     private let lock: JournalLock
     private let log: Logger
-    private let maxSize: Int
+    let bounds: Live<Bounds>
     let ballast: JournalBallast
-    let maxDeadLetterBytes: Int
     let usage: Mutex<Usage>
     private let name: Mutex<NodeUUID>
+
+    /// What the journal may take up.
+    struct Bounds: Sendable {
+        /// Bytes that batches and dead letters may take together.
+        var maxSize: Int
+        /// Bytes that dead letters may take; past them the oldest go first.
+        var maxDeadLetters: Int
+    }
 
     /// What the journal takes up, and whether it takes more.
     struct Usage {
@@ -60,10 +67,7 @@ final class Journal: Sendable {
     private static let hysteresis = 0.1
 
     /// Opens the journal in `folder`, which is made if it is not there.
-    /// - Parameters:
-    ///   - maxSize: bytes that batches and dead letters may take together.
-    ///   - maxDeadLetterBytes: bytes that dead letters may take; past them the oldest go first.
-    init(folder: String, maxSize: Int, maxDeadLetterBytes: Int, log: Logger) throws(JournalError) {
+    init(folder: String, bounds: Bounds, log: Logger) throws(JournalError) {
         do {
             try FileManager.default.createDirectory(
                 atPath: folder, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o750])
@@ -73,7 +77,7 @@ final class Journal: Sendable {
                 hint: "make the folder in journal.directory writable for the user that runs windrow")
         }
         lock = try JournalLock(folder: folder, patience: .seconds(2))
-        ballast = JournalBallast(folder: folder, size: min(Self.ballastSize, maxSize / 8))
+        ballast = JournalBallast(folder: folder, size: min(Self.ballastSize, bounds.maxSize / 8))
         let (pool, setAside) = try Self.openFile(folder, ballast)
         if let setAside {
             var metadata: Logger.Metadata = ["file": "\(folder)/\(setAside.file)", "damage": "\(setAside.why)"]
@@ -91,8 +95,7 @@ final class Journal: Sendable {
         ballast.restore()
         self.pool = pool
         self.log = log
-        self.maxSize = maxSize
-        self.maxDeadLetterBytes = maxDeadLetterBytes
+        self.bounds = Live(bounds)
         do {
             let (uuid, last, bytes) = try pool.read { db in
                 (
@@ -163,17 +166,19 @@ final class Journal: Sendable {
     var isPaused: Bool { usage.withLock { $0.blockedUntil != nil || isFull($0) } }
 
     private func isFull(_ usage: Usage) -> Bool {
+        let maxSize = bounds.current.maxSize
         let highMark = maxSize - Self.reserve(maxSize)
         return usage.bytes > (usage.isFull ? highMark - Int(Double(maxSize) * Self.hysteresis) : highMark)
     }
 
     /// Bytes of a message that are accepted at most: a batch that does not fit into an empty journal would come again for ever.
-    var largestMessage: Int { maxSize / 32 }
+    var largestMessage: Int { bounds.current.maxSize / 32 }
     /// Bytes of messages at which a batch is full.
-    var batchSize: Int { min(maxSize / 16, 4 << 20) }
+    var batchSize: Int { min(bounds.current.maxSize / 16, 4 << 20) }
 
     /// Bytes that may be added before intake pauses, as far as the journal's bound and the disk tell; less than 0 past that.
     var room: Int {
+        let maxSize = bounds.current.maxSize
         let bound = maxSize - Self.reserve(maxSize) - usedBytes
         return diskFree.map { min(bound, $0) } ?? bound
     }
@@ -188,7 +193,7 @@ final class Journal: Sendable {
     }
 
     /// Bytes that batches and dead letters may take together.
-    var maxBytes: Int { maxSize }
+    var maxBytes: Int { bounds.current.maxSize }
     /// Bytes in use, dead letters included.
     var usedBytes: Int { usage.withLock { $0.bytes } }
 
@@ -206,7 +211,7 @@ final class Journal: Sendable {
     ) throws(JournalError) -> [JournalPosition] {
         let bodies = batches.map { (points: $0.points.count, body: $0.encoded()) }
         let size = bodies.reduce(0) { $0 + $1.body.count } + deadLetters.reduce(0) { $0 + $1.byteCount }
-        guard usedBytes + size <= maxSize else {
+        guard usedBytes + size <= bounds.current.maxSize else {
             usage.withLock { $0.isFull = true }
             throw .noRoom
         }

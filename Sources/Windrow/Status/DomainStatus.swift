@@ -10,7 +10,7 @@ final class DomainStatus: Sendable {
     private let database: DatabaseAccess
     private let journal: Journal
     private let log: Logger
-    private let slots = RequestSlots(mostQuestions)
+    private let slots = RequestSlots()
     private let history = Mutex(StatusHistory())
     /// Made for the first question, and given up when there was none for a while.
     private let reader = Mutex<(reader: StatusReader, lastUse: ContinuousClock.Instant)?>(nil)
@@ -27,11 +27,12 @@ final class DomainStatus: Sendable {
     private static let idleTime = Duration.seconds(60)
 
     init(
-        domain: String, lanes: Int, silentAfter: Duration, database: DatabaseAccess, journal: Journal,
-        health: DomainHealth, log: Logger
+        domain settings: Live<Configuration.Domain>, database: DatabaseAccess, journal: Journal, health: DomainHealth,
+        log: Logger
     ) {
-        activities = (0..<lanes).map { _ in SeriesActivity(silentAfter: silentAfter, health: health) }
-        self.domain = domain
+        let domain = settings.current
+        activities = (0..<domain.lanes).map { _ in SeriesActivity(settings, health: health) }
+        self.domain = domain.name
         self.database = database
         self.journal = journal
         self.log = log
@@ -71,7 +72,7 @@ final class DomainStatus: Sendable {
     func row(of id: SeriesID) -> SeriesSurvey.Row? {
         let lane = activities[Int(id.number) % activities.count]
         return lane[id].map {
-            SeriesSurvey.Row($0, at: lane.tick, silentAfter: Float(lane.silentAfter / .seconds(1)))
+            SeriesSurvey.Row($0, at: lane.tick, silentAfter: lane.silentAfter)
         }
     }
 
@@ -81,8 +82,8 @@ final class DomainStatus: Sendable {
     func ask<R: Sendable>(
         _ question: (StatusReader) async throws(PostgresError) -> R
     ) async throws(Problem) -> R {
-        guard let slot = slots.take() else {
-            throw .unavailable("\(slots.limit) questions wait for PostgreSQL already", retryAfter: 1)
+        guard let slot = slots.take(of: Self.mostQuestions) else {
+            throw .unavailable("\(Self.mostQuestions) questions wait for PostgreSQL already", retryAfter: 1)
         }
         defer { withExtendedLifetime(slot) {} }
         let reader = reader.withLock { entry in

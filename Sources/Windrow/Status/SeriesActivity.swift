@@ -18,23 +18,25 @@ final class SeriesActivity: Sendable {
 
     private static let chunkSize = 4096
 
-    let silentAfter: Duration
+    private let settings: Live<Configuration.Domain>
     private let health: DomainHealth
     private let state = Mutex(State())
 
-    /// - Parameter silentAfter: what silence takes at least (`silent_after`).
-    init(silentAfter: Duration, health: DomainHealth) {
-        self.silentAfter = silentAfter
+    init(_ settings: Live<Configuration.Domain>, health: DomainHealth) {
+        self.settings = settings
         self.health = health
     }
 
     /// The time that has counted until now.
     var tick: SeriesPace.Tick { SeriesPace.Tick(health.workingTime(of: .postgres)) }
 
+    /// Seconds that silence takes at least.
+    var silentAfter: Float { Float(settings.current.silentAfter / .seconds(1)) }
+
     /// The windows are committed.
     func stored(_ windows: [(id: SeriesID, window: PendingWindow)]) {
         let (tick, now) = (tick, Timestamp.now)
-        let silentAfter = Float(silentAfter / .seconds(1))
+        let silentAfter = silentAfter
         state.withLock { state in
             for (id, window) in windows {
                 let points = window.points

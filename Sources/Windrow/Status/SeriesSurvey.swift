@@ -48,7 +48,7 @@ struct SeriesSurvey: Sendable {
     init(of lanes: [SeriesActivity], _ order: Order, limit: Int) {
         self.init(order, limit: limit)
         for lane in lanes {
-            let (tick, silentAfter) = (lane.tick, Float(lane.silentAfter / .seconds(1)))
+            let (tick, silentAfter) = (lane.tick, lane.silentAfter)
             lane.forEachPiece { add($0, at: tick, silentAfter: silentAfter) }
         }
         finish()

@@ -18,7 +18,7 @@ struct StatusResponder: Sendable {
     }
 
     func answer(_ request: Request, _ path: Substring, _ query: Substring?) async throws(Problem) -> Response {
-        guard hosts.admits(request.head.authority) else { throw .foreignHost }
+        try checkHost(of: request)
         switch path {
         case "/": return Self.file(PackageResources.page_html, "text/html; charset=utf-8")
         case "/page.css": return Self.file(PackageResources.page_css, "text/css; charset=utf-8")
@@ -35,6 +35,10 @@ struct StatusResponder: Sendable {
             return try Self.json(DeadLettersAnswer(domain: domain.name, reasons: await domain.status.deadLetters()))
         default: throw .unknownAdminPath
         }
+    }
+
+    func checkHost(of request: Request) throws(Problem) {
+        guard hosts.admits(request.head.authority) else { throw .foreignHost }
     }
 
     private func domain(_ query: Query) throws(Problem) -> DomainPipeline {

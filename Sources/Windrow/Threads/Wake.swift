@@ -7,9 +7,9 @@ struct WakeError: Error, CustomStringConvertible {
     var description: String { "cannot make a pipe: \(String(cString: strerror(code)))" }
 }
 
-/// Lets a thread that polls a socket be told to stop.
+/// Lets a thread that polls a socket be told to stop, or that there is something new.
 final class Wake: Sendable {
-    /// A pipe: readable for ever once `stop()` has written to it.
+    /// A pipe: readable for ever once `stop()` has written to it, and until the next `wait` after `nudge()`.
     private let reading: Int32
     private let writing: Int32
     private let stopping = Atomic(false)
@@ -17,7 +17,10 @@ final class Wake: Sendable {
     init() throws(WakeError) {
         var ends: [Int32] = [-1, -1]
         guard pipe(&ends) == 0 else { throw WakeError(code: errno) }
-        for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
+        for end in ends {
+            _ = fcntl(end, F_SETFD, FD_CLOEXEC)
+            _ = fcntl(end, F_SETFL, O_NONBLOCK)
+        }
         (reading, writing) = (ends[0], ends[1])
     }
 
@@ -34,7 +37,12 @@ final class Wake: Sendable {
         _ = write(writing, [1], 1)
     }
 
-    /// Waits for the descriptor, if there is one, for `stop()`, or for the timeout.
+    /// Ends the waiting of now, or the next one.
+    func nudge() {
+        _ = write(writing, [1], 1)
+    }
+
+    /// Waits for the descriptor, if there is one, for `stop()`, `nudge()`, or for the timeout.
     func wait(_ timeout: Duration, for other: Int32? = nil, toRead: Bool = true, toWrite: Bool = false) {
         var entries = [pollfd(fd: reading, events: Int16(POLLIN), revents: 0)]
         if let other {
@@ -45,5 +53,9 @@ final class Wake: Sendable {
         let milliseconds = min(seconds * 1000 + attoseconds / 1_000_000_000_000_000, Int64(Int32.max))
         // Woken early by a signal or not: every caller looks for itself at what there is to do.
         poll(&entries, nfds_t(entries.count), Int32(milliseconds))
+        if entries[0].revents != 0, !isStopping {
+            var nudges: [UInt8] = [0, 0, 0, 0]
+            _ = Glibc.read(reading, &nudges, nudges.count)
+        }
     }
 }

@@ -12,6 +12,7 @@ actor Dispatcher {
     nonisolated private let executor: ThreadExecutor
     nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
+    private let domain: Live<Configuration.Domain>
     private let database: DatabaseAccess
     private let migrates: Bool
     private let journal: Journal
@@ -45,14 +46,17 @@ actor Dispatcher {
     private static let probeInterval = Duration.seconds(5)
 
     init(
-        domain: String, database: DatabaseAccess, migrates: Bool, catalog: Catalog, journal: Journal, handoff: Handoff,
-        lanes: [Lane], progress: Progress, budget: MemoryBudget, receipts: Receipts, metrics: DomainMetrics,
+        domain: Live<Configuration.Domain>, database: DatabaseAccess, migrates: Bool, nodes: NodeIdentities,
+        journal: Journal, handoff: Handoff, lanes: [Lane], progress: Progress, budget: MemoryBudget, receipts: Receipts,
+        metrics: DomainMetrics,
         health: DomainHealth, log: Logger
     ) {
-        executor = ThreadExecutor(name: "dispatch \(domain)")
+        executor = ThreadExecutor(name: "dispatch \(domain.current.name)")
+        self.domain = domain
         self.database = database
         self.migrates = migrates
-        self.catalog = catalog
+        catalog = Catalog(
+            schema: database.schema, createsNodes: domain.current.unknownNodes == .create, identities: nodes)
         self.journal = journal
         self.handoff = handoff
         self.lanes = lanes
@@ -176,6 +180,7 @@ actor Dispatcher {
         let found = untilItSucceeds("look up series") {
             if let remembered = catalog.remembered(batch.series) { return remembered }
             let connection = try connected()
+            catalog.createsNodes = domain.current.unknownNodes == .create
             return try catalog.resolve(batch.series, connection)
         }
         let receipt = receipts.take(at: stored.position)

@@ -15,15 +15,10 @@ final class Receipts: Sendable {
     }
 
     private let state = Mutex(State())
-    private let timeout: Duration
-
-    /// - Parameter timeout: how long senders wait for PostgreSQL.
-    init(timeout: Duration) {
-        self.timeout = timeout
-    }
 
     /// A receipt whose time begins now.
-    func open() -> Receipt {
+    /// - Parameter timeout: how long its sender waits for PostgreSQL. One that is shorter than those before it may last as long as they.
+    func open(timeout: Duration) -> Receipt {
         let receipt = Receipt()
         let (mustWatch, isStopping) = state.withLock { state in
             while let first = state.waiting.first, first.receipt.isDone { state.waiting.removeFirst() }

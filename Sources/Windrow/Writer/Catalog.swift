@@ -6,7 +6,7 @@ import LibPQ
 /// for another's lock on a new node.
 struct Catalog {
     private let schema: Schema
-    private let createsNodes: Bool
+    var createsNodes: Bool
     private let identities: NodeIdentities
     private var known: [SeriesName: SeriesID] = [:]
 

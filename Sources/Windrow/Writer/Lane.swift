@@ -21,17 +21,12 @@ actor Lane {
         var isStopping: Bool { stopBy != nil }
     }
 
-    struct Settings: Sendable {
-        var interval: Duration
-        var maxPoints: Int
-        var database: DatabaseAccess
-    }
-
     nonisolated private let executor: ThreadExecutor
     nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
     private let number: Int
-    private let settings: Settings
+    private let domain: Live<Configuration.Domain>
+    private let database: DatabaseAccess
     private let journal: Journal
     private let mailbox = Monitor(Mailbox())
     private let progress: Progress
@@ -39,8 +34,12 @@ actor Lane {
     private let metrics: DomainMetrics
     private let activity: SeriesActivity
     private let reporter: DatabaseReporter
+    private let liveness: Liveness
     private let log: Logger
+    private let name: String
 
+    /// As the configuration has it now.
+    private var settings: Configuration.Flush
     /// Of the connection.
     private let interrupter = Mutex<Interrupter?>(nil)
     private var connection: Connection?
@@ -72,19 +71,26 @@ actor Lane {
     /// The outcome of a flush of which it is not known whether it was committed.
     private var inDoubt: FlushOutcome?
 
+    /// More than a flush takes, each of which ends by the statement timeout: what takes longer than all of them together is stuck.
+    private static let statementsOfFlush = 10
     /// Batches received within this time are of the same moment to `received`.
     private static let moment = Duration.milliseconds(5)
     /// Between two tries when only somebody who changes the database can help.
     private static let hopelessPause = Duration.seconds(10)
 
     init(
-        number: Int, domain: String, settings: Settings, journal: Journal, progress: Progress, budget: MemoryBudget,
-        metrics: DomainMetrics, activity: SeriesActivity, health: DomainHealth, log: Logger
+        number: Int, domain: Live<Configuration.Domain>, database: DatabaseAccess, journal: Journal, progress: Progress,
+        budget: MemoryBudget, metrics: DomainMetrics, activity: SeriesActivity, health: DomainHealth,
+        liveness: Liveness, log: Logger
     ) {
-        executor = ThreadExecutor(name: "lane \(number) \(domain)")
+        name = "lane \(number) \(domain.current.name)"
+        executor = ThreadExecutor(name: name)
         self.number = number
-        self.settings = settings
-        statementTimeout = settings.database.statementTimeout
+        self.domain = domain
+        self.database = database
+        self.liveness = liveness
+        settings = domain.current.flush
+        statementTimeout = database.statementTimeout
         self.journal = journal
         self.progress = progress
         self.budget = budget
@@ -118,6 +124,7 @@ actor Lane {
     /// Folds and flushes until `stop()`.
     func run() {
         while true {
+            settings = domain.current.flush
             while pendingPoints < settings.maxPoints, let work = incoming.popLast() { fold(work) }
             if isDue {
                 // A stopping lane that has no time left, or no database, leaves the rest to the journal.
@@ -199,7 +206,9 @@ actor Lane {
         while true {
             do {
                 let started = ContinuousClock.now
-                let outcome = try write(windows, through: pendingThrough)
+                let outcome = try liveness.working(name, for: statementTimeout * Self.statementsOfFlush) {
+                    try write(windows, through: pendingThrough)
+                }
                 reporter.succeeded()
                 finish(windows, outcome, through: pendingThrough, took: .now - started)
                 return true
@@ -218,7 +227,7 @@ actor Lane {
     ) throws -> FlushOutcome {
         let (connection, flush) = try connected()
         if let inDoubt {
-            let positions = LanePositions(schema: settings.database.schema, journal: journal.uuid)
+            let positions = LanePositions(schema: database.schema, journal: journal.uuid)
             let reached = try positions.load(lane: number, connection)
             self.inDoubt = nil
             if let reached, reached >= position { return inDoubt }
@@ -248,7 +257,7 @@ actor Lane {
     private func keep(_ refused: [RefusedItem], _ connection: Connection) throws {
         self.refused = refused
         if refused.isEmpty { return }
-        let names = try Catalog.names(of: Set(refused.map(\.series)), settings.database.schema, connection)
+        let names = try Catalog.names(of: Set(refused.map(\.series)), database.schema, connection)
         let letters = refused.map {
             (letter: DeadLetter($0, name: names[$0.series]), origin: Optional($0.origin(names[$0.series])))
         }
@@ -260,7 +269,7 @@ actor Lane {
 
     private func connected() throws -> (Connection, Flush) {
         if let connection, let flush, connection.isUsable { return (connection, flush) }
-        var database = settings.database
+        var database = database
         database.statementTimeout = statementTimeout
         let fresh = try database.connect("lane \(number)")
         // Every statement of a flush finds its rows by primary key. A planner with stale statistics must not read the table.
@@ -327,8 +336,8 @@ actor Lane {
         for work in awaited { work.receipt?.written(refusal: refusal(of: work)) }
         awaited.removeAll()
         refused.removeAll()
-        if statementTimeout != settings.database.statementTimeout {
-            statementTimeout = settings.database.statementTimeout
+        if statementTimeout != database.statementTimeout {
+            statementTimeout = database.statementTimeout
             connection?.close()
             connection = nil
         }

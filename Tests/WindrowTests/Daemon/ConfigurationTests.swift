@@ -34,6 +34,7 @@ struct ConfigurationTests {
     @Test("gets every documented default from the shortest file")
     func defaults() throws {
         let configuration = try parseConfiguration(minimalConfiguration)
+        #expect(configuration.logLevel == .info)
         #expect(configuration.http.admin == Configuration.ListenAddress(host: "127.0.0.1", port: 8081))
         #expect(configuration.journal.directory == "/var/lib/windrow")
         #expect(configuration.journal.maxSize == 4 * 1024 * 1024 * 1024)
@@ -75,6 +76,7 @@ struct ConfigurationTests {
     func allKeys() throws {
         let configuration = try parseConfiguration(
             """
+            log_level: debug
             http: {admin: "[::1]:9000"}
             journal:
               directory: data

@@ -9,13 +9,14 @@ import WindrowTestSupport
     private struct Fixture {
         let folder: TemporaryFolder
         let journal: Journal
-        let receipts = Receipts(timeout: .milliseconds(1))
+        let receipts = Receipts()
         let acceptance: Acceptance
 
         init(maxSize: Int) throws {
             folder = try TemporaryFolder()
             journal = try Journal(
-                folder: folder.path, maxSize: maxSize, maxDeadLetterBytes: 1 << 18, log: Logger(label: "test"))
+                folder: folder.path, bounds: Journal.Bounds(maxSize: maxSize, maxDeadLetters: 1 << 18),
+                log: Logger(label: "test"))
             acceptance = Acceptance(
                 domain: "test", journal: journal, handoff: Handoff(last: .start, byteLimit: 1 << 20),
                 nodes: NodeIdentities(), receipts: receipts, metrics: DomainMetrics())
@@ -23,7 +24,7 @@ import WindrowTestSupport
 
         /// Submits a request, whose sender waits.
         func submit(points: Int) -> Receipt {
-            let receipt = receipts.open()
+            let receipt = receipts.open(timeout: .milliseconds(1))
             acceptance.submit(Acceptance.Submission(batch: AcceptanceTests.batch(points), receipt: receipt))
             return receipt
         }

@@ -15,12 +15,13 @@ import WindrowTestSupport
             ("nodes/1", "nodes/1/t", false), ("nodes//t", "nodes/+/t", true), ("nodes/1/t", "nodes/2/#", false),
         ])
     func topicFilter(topic: String, filter: String, matches: Bool) {
-        #expect(DeadLetterFilter.matches(topic, filter: filter) == matches)
+        #expect(TopicFilter(filter)?.matches(topic) == matches)
     }
 
     private static func journal(_ folder: TemporaryFolder) throws -> Journal {
         try Journal(
-            folder: folder.path + "/d", maxSize: 64 << 20, maxDeadLetterBytes: 1 << 20, log: Logger(label: "test"))
+            folder: folder.path + "/d", bounds: Journal.Bounds(maxSize: 64 << 20, maxDeadLetters: 1 << 20),
+            log: Logger(label: "test"))
     }
 
     private static func letter(_ text: String) -> DeadLetter {

@@ -9,7 +9,7 @@ import WindrowTestSupport
 @Suite struct JournalDamageTests {
     private static func open(_ folder: TemporaryFolder) throws -> Journal {
         try Journal(
-            folder: folder.path, maxSize: 64 << 20, maxDeadLetterBytes: 1 << 20,
+            folder: folder.path, bounds: Journal.Bounds(maxSize: 64 << 20, maxDeadLetters: 1 << 20),
             log: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
     }
 

@@ -10,7 +10,8 @@ private func open(_ folder: TemporaryFolder, maxSize: Int = 64 << 20, maxDeadLet
     -> Journal
 {
     try Journal(
-        folder: folder.path, maxSize: maxSize, maxDeadLetterBytes: maxDeadLetterBytes, log: Logger(label: "test"))
+        folder: folder.path, bounds: Journal.Bounds(maxSize: maxSize, maxDeadLetters: maxDeadLetterBytes),
+        log: Logger(label: "test"))
 }
 
 private func batch(_ points: Int = 1, at time: Int64 = 0) -> RecordBatch {
@@ -175,7 +176,8 @@ private func letter(_ payload: String, reason: Rejection.Reason = .malformedJSON
     func readOnly() throws {
         let error = #expect(throws: JournalError.self) {
             _ = try Journal(
-                folder: "/proc/windrow", maxSize: 1 << 20, maxDeadLetterBytes: 1, log: Logger(label: "test"))
+                folder: "/proc/windrow", bounds: Journal.Bounds(maxSize: 1 << 20, maxDeadLetters: 1),
+                log: Logger(label: "test"))
         }
         #expect(error?.kind == .unusable)
         #expect(error?.description.contains("journal.directory") == true)

@@ -29,6 +29,8 @@ private func paces(_ lastSeconds: [Int]) -> [SeriesPace] {
     }
 }
 
+private let settings = Live(Configuration.Domain(name: "demo", postgres: Secret(""), brokers: []))
+
 @Suite struct SeriesSurveyTests {
     @Test("the silent come first, of these the one first that fell silent last; then the latest by their own pace")
     func silentFirst() {
@@ -61,7 +63,7 @@ private func paces(_ lastSeconds: [Int]) -> [SeriesPace] {
     @Test("what lanes have written is found, and time in which PostgreSQL does not work is not counted")
     func lanes() throws {
         let health = DomainHealth(expected: [(.postgres, "catalog")])
-        let lane = SeriesActivity(silentAfter: .milliseconds(100), health: health)
+        let lane = SeriesActivity(settings, health: health)
         #expect(lane.tick == 0)
         health.set(.postgres, "catalog", .working)
         for second in Int64(1)...4 {
@@ -84,7 +86,7 @@ private func paces(_ lastSeconds: [Int]) -> [SeriesPace] {
     func many() async throws {
         let health = DomainHealth(expected: [])
         health.set(.postgres, "catalog", .working)
-        let lane = SeriesActivity(silentAfter: .seconds(60), health: health)
+        let lane = SeriesActivity(settings, health: health)
         for start in stride(from: Int32(0), to: 500_000, by: 50_000) { lane.stored(windows(start..<start + 50_000, 1)) }
         let isLooking = Monitor(true)
         let longest = await withTaskGroup(of: Duration?.self) { group in

@@ -83,10 +83,10 @@ import Testing
 
     @Test("receipts run out in their time, and those that are dispatched are found by position once")
     func registry() async {
-        let receipts = Receipts(timeout: .milliseconds(20))
-        let early = receipts.open()
+        let receipts = Receipts()
+        let early = receipts.open(timeout: .milliseconds(20))
         receipts.register(early, at: JournalPosition(1))
-        let dispatched = receipts.open()
+        let dispatched = receipts.open(timeout: .milliseconds(20))
         receipts.register(dispatched, at: JournalPosition(2))
         #expect(receipts.take(at: JournalPosition(2)) === dispatched)
         #expect(receipts.take(at: JournalPosition(2)) == nil)
@@ -101,12 +101,12 @@ import Testing
 
     @Test("stopped, nobody waits for PostgreSQL, and later ones do not either")
     func stop() async {
-        let receipts = Receipts(timeout: .seconds(3600))
-        let waiting = receipts.open()
+        let receipts = Receipts()
+        let waiting = receipts.open(timeout: .seconds(3600))
         receipts.register(waiting, at: JournalPosition(1))
         receipts.stop()
         #expect(waiting.isDone)
-        let late = receipts.open()
+        let late = receipts.open(timeout: .seconds(3600))
         receipts.register(late, at: JournalPosition(2))
         #expect(late.isDone)
         #expect(receipts.take(at: JournalPosition(2)) == nil)

@@ -1,8 +1,12 @@
+import Logging
+
 /// What the operator wrote in `windrow.yaml`: checked, complete, and with every default filled in.
 ///
 /// Plain values without I/O. `config/windrow.yaml` describes each key to operators; the defaults here and there are the same, and a
 /// test holds them together.
 public struct Configuration: Hashable, Sendable {
+    /// The least that is logged.
+    public var logLevel: Logger.Level
     public var http: HTTP
     public var journal: JournalConfiguration
     public var limits: Limits
@@ -10,9 +14,11 @@ public struct Configuration: Hashable, Sendable {
     public var domains: [Domain]
 
     public init(
-        http: HTTP = HTTP(), journal: JournalConfiguration = JournalConfiguration(), limits: Limits = Limits(),
+        logLevel: Logger.Level = .info, http: HTTP = HTTP(), journal: JournalConfiguration = JournalConfiguration(),
+        limits: Limits = Limits(),
         domains: [Domain]
     ) {
+        self.logLevel = logLevel
         self.http = http
         self.journal = journal
         self.limits = limits

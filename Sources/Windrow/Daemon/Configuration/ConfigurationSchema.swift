@@ -1,3 +1,5 @@
+import Logging
+
 /// Which keys there are, and what each may hold: from the file's tree to `Configuration`.
 ///
 /// A value that is missing or was reported leaves its default; `ConfigurationReader.finish` sees to it that nobody gets a
@@ -5,7 +7,7 @@
 struct ConfigurationSchema {
     /// The keys of each mapping, in the order in which `config/windrow.yaml` explains them.
     enum Keys {
-        static let top = ["http", "journal", "limits", "domains"]
+        static let top = ["log_level", "http", "journal", "limits", "domains"]
         static let http = [
             "listen", "admin", "tls", "max_body", "commit_timeout", "request_timeout", "idle_timeout", "max_requests",
             "max_connections",
@@ -45,6 +47,7 @@ struct ConfigurationSchema {
     mutating func configuration(_ root: ConfigurationValue) -> Configuration {
         let section = ConfigurationSection(root, keys: Keys.top)
         return Configuration(
+            logLevel: section.choice("log_level", of: Logger.Level.self) ?? .info,
             http: http(section.section("http", keys: Keys.http)),
             journal: journal(section.section("journal", keys: Keys.journal)),
             limits: limits(section.section("limits", keys: Keys.limits)),

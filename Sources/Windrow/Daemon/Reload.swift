@@ -1,0 +1,93 @@
+import Glibc
+import Logging
+import Synchronization
+
+/// Reads the configuration anew while the daemon runs, on SIGHUP.
+///
+/// What is wrong with the file is told, and all goes on as it was; keys and certificate, which have files of their own, are read all
+/// the same. What needs a restart is told, and the rest takes effect.
+final class Reload: Sendable {
+    /// Reads the configuration's file.
+    typealias Source = @Sendable () throws(ConfigurationError) -> Configuration
+
+    private let source: Source
+    private let running: Mutex<RunningConfiguration>
+    private let folder: String
+    private let http: Live<Configuration.HTTP>
+    private let pipelines: [DomainPipeline]
+    private let bridge: BridgeServer?
+    private let notifier: ServiceManagerNotifier
+    private let log: Logger
+
+    /// - Parameter configuration: what the daemon runs with.
+    init(
+        of configuration: Configuration, from source: @escaping Source, http: Live<Configuration.HTTP>,
+        pipelines: [DomainPipeline], bridge: BridgeServer?, notifier: ServiceManagerNotifier, log: Logger
+    ) {
+        self.source = source
+        running = Mutex(RunningConfiguration(configuration))
+        folder = configuration.journal.directory
+        self.http = http
+        self.pipelines = pipelines
+        self.bridge = bridge
+        self.notifier = notifier
+        self.log = log
+    }
+
+    /// Tells `windrow check` what the daemon runs with.
+    func record() {
+        do {
+            try running.withLock { try $0.write(to: folder) }
+        } catch {
+            log.warning(
+                "`windrow check` will not know what a reload changes: the configuration cannot be noted",
+                metadata: ["folder": "\(folder)", "error": "\(error.localizedDescription)"])
+        }
+    }
+
+    /// The daemon ends.
+    func removeRecord() {
+        RunningConfiguration.remove(from: folder)
+    }
+
+    func run() {
+        notifier.reloading()
+        defer { notifier.ready() }
+        do throws(ConfigurationError) {
+            apply(try source())
+        } catch {
+            for problem in error.problems {
+                log.error("configuration refused", metadata: ["problem": "\(problem)"])
+            }
+            log.error("the configuration stays as it was; mend it and reload again")
+        }
+        bridge?.reload()
+    }
+
+    private func apply(_ configuration: Configuration) {
+        let changes = running.withLock { $0.changes(to: configuration) }
+        for change in changes where change.effect != .restart {
+            log.notice("changed", metadata: ["setting": "\(change)"])
+        }
+        for change in changes where change.effect == .restart {
+            log.warning("changed in the file, and takes effect with a restart only", metadata: ["setting": "\(change)"])
+        }
+        if changes.isEmpty { log.notice("configuration read anew: nothing has changed") }
+
+        LogOutput.level = configuration.logLevel
+        http.current = configuration.http
+        let memory = Int(configuration.limits.memory) / pipelines.count
+        for pipeline in pipelines {
+            guard let domain = configuration.domains.first(where: { $0.name == pipeline.name }) else { continue }
+            do {
+                try pipeline.reload(domain, of: configuration, memory: memory)
+            } catch {
+                log.error(
+                    "the domain's brokers stay as they were; reload again",
+                    metadata: ["domain": "\(pipeline.name)", "error": "\(error)"])
+            }
+        }
+        running.withLock { $0.reloaded(configuration) }
+        record()
+    }
+}

@@ -73,7 +73,10 @@ let package = Package(
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ],
-            resources: [.embedInCode("Bridge/openapi.json")],
+            resources: [
+                .embedInCode("Bridge/openapi.json"), .embedInCode("Status/page.html"), .embedInCode("Status/page.css"),
+                .embedInCode("Status/page.js"),
+            ],
             swiftSettings: strict + watched + visible),
         .target(
             name: "Simulation",

@@ -49,7 +49,7 @@ public final class DaemonProcess {
             .write(toFile: configuration, atomically: true, encoding: .utf8)
     }
 
-    private static func freePort() throws -> UInt16 {
+    static func freePort() throws -> UInt16 {
         let text = try Command.require(Project.root + "/deploy/sandbox", ["free-port"])
         return UInt16(text.trimmingCharacters(in: .whitespacesAndNewlines)) ?? 0
     }

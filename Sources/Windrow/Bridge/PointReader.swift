@@ -22,14 +22,7 @@ actor PointReader {
     nonisolated private let executor: ThreadExecutor
     nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
-    private let database: DatabaseAccess
-    private let log: Logger
-    private var connection: Connection?
-    /// Told to the log once.
-    private var isFailing = false
-    /// A database that cannot be reached is left alone until then: waiting for it again and again would queue requests up.
-    private var retryAt: ContinuousClock.Instant?
-    private var backoff = DatabaseAccess.backoff
+    private var session: ReadSession
     private let findNode: [String]
     private let findSeries: String
     private let readPoints: String
@@ -38,8 +31,7 @@ actor PointReader {
 
     init(domain: String, database: DatabaseAccess, log: Logger) {
         executor = ThreadExecutor(name: "read \(domain)")
-        self.database = database
-        self.log = log
+        session = ReadSession(database, purpose: "reader", log: log)
         let schema = database.schema
         findNode = ["id", "uuid"].map { "SELECT id FROM \(schema.qualified("node")) WHERE \($0) = $1" }
         findSeries = """
@@ -53,7 +45,7 @@ actor PointReader {
 
     /// The series of a node, all of them or the one with the tag, ordered by tag; nil when there is no such node.
     func series(of node: NodeName, tag: Tag?) throws -> [Series]? {
-        try withConnection { connection throws(PostgresError) in
+        try session.read { connection throws(PostgresError) in
             let found =
                 switch node {
                 case .id(let id): try connection.execute(findNode[0], [.int8(id.number)])
@@ -72,7 +64,7 @@ actor PointReader {
 
     /// The first points in a range, both ends included.
     func page(of series: SeriesID, in range: TimeRange) throws -> Page {
-        try withConnection { connection throws(PostgresError) in
+        try session.read { connection throws(PostgresError) in
             let rows = try connection.execute(
                 readPoints,
                 [
@@ -99,45 +91,6 @@ actor PointReader {
     }
 
     func close() {
-        connection?.close()
-        connection = nil
-    }
-
-    private func withConnection<R>(_ body: (Connection) throws(PostgresError) -> R) throws -> R {
-        do {
-            let result = try attempt(body)
-            isFailing = false
-            return result
-        } catch {
-            if !isFailing { log.error("cannot read points back", metadata: ["error": "\(error)"]) }
-            isFailing = true
-            throw error
-        }
-    }
-
-    /// Tries once more on a fresh connection if the one from before has broken since.
-    private func attempt<R>(_ body: (Connection) throws(PostgresError) -> R) throws(PostgresError) -> R {
-        if let connection, connection.isUsable {
-            do throws(PostgresError) {
-                return try body(connection)
-            } catch {
-                guard error.kind == .connectionLost else { throw error }
-            }
-        }
-        if let retryAt, .now < retryAt {
-            throw PostgresError(
-                operation: .connect, kind: .connectionFailed, message: "it could not be reached just now")
-        }
-        let fresh: Connection
-        do {
-            fresh = try database.connect("reader")
-        } catch {
-            retryAt = .now + backoff.next()
-            throw error
-        }
-        retryAt = nil
-        backoff.reset()
-        connection = fresh
-        return try body(fresh)
+        session.close()
     }
 }

@@ -95,6 +95,15 @@ struct Problem: Error, Sendable {
         .notFound, "not_found",
         "there is nothing here; the call is /DOMAIN/api/v1/timeseries, its description is /openapi.json")
 
+    static let unknownAdminPath = Problem(
+        .notFound, "not_found",
+        "there is nothing here; the status page is /, and there are /healthz, /readyz and /metrics")
+
+    static let foreignHost = Problem(
+        .misdirectedRequest, "foreign_host",
+        "the status page answers by an IP address, as localhost, by this machine's name and by the host in http.admin only; "
+            + "have a proxy send one of these as Host")
+
     static func methodNotAllowed(_ allowed: String) -> Problem {
         var problem = Problem(.methodNotAllowed, "method_not_allowed", "the methods here are \(allowed)")
         problem.headers[.allow] = allowed

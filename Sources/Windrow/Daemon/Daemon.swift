@@ -6,6 +6,7 @@ import ServiceLifecycle
 public struct Daemon: Sendable {
     private let pipelines: [DomainPipeline]
     private let admin: AdminServer?
+    private let sampler: StatusSampler
     private let bridge: BridgeServer?
     private let notifier: ServiceManagerNotifier
     private let reload: Reload
@@ -37,6 +38,7 @@ public struct Daemon: Sendable {
         }
         let (mayListen, listen) = AsyncStream<Void>.makeStream()
         let (mayStart, start) = AsyncStream<Void>.makeStream()
+        sampler = StatusSampler(domains: pipelines)
         let bridged = zip(configuration.domains, pipelines).filter { $0.0.keysFile != nil }.map { $0.1.bridge }
         if let address = configuration.http.listen, !bridged.isEmpty {
             bridge = try BridgeServer(
@@ -67,7 +69,7 @@ public struct Daemon: Sendable {
         ProcessLimits.giveBackLargeMemory()
         // Stopped in reverse: systemd is told first, then clients get their last answers, and the admin server answers until the end.
         var services: [any Service] = []
-        if let admin { services.append(admin) }
+        if let admin { services += [admin, sampler] }
         services.append(Pipelines(pipelines: pipelines, tail: tail, mayStart: mayStart))
         if let bridge { services.append(bridge) }
         services.append(notifier)

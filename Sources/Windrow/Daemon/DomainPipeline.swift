@@ -15,6 +15,7 @@ final class DomainPipeline: Sendable {
     let journal: Journal
     let budget: MemoryBudget
     let bridge: DomainBridge
+    let status: DomainStatus
 
     private let settings: Live<Configuration.Domain>
     private let reader: PointReader
@@ -55,10 +56,14 @@ final class DomainPipeline: Sendable {
         let budget = MemoryBudget(limit: memory)
         let receipts = Receipts()
         let progress = Progress(start: .start, lanes: domain.lanes)
+        let status = DomainStatus(
+            domain: settings, database: database,
+            journal: journal, health: health, log: log)
         let lanes = (0..<domain.lanes).map { number in
             Lane(
                 number: number, domain: settings, database: database, journal: journal, progress: progress,
-                budget: budget, metrics: metrics, health: health, liveness: liveness, log: log)
+                budget: budget, metrics: metrics, activity: status.activities[number], health: health,
+                liveness: liveness, log: log)
         }
         let acceptance = Acceptance(
             domain: domain.name, journal: journal, handoff: handoff, nodes: nodes, receipts: receipts, metrics: metrics)
@@ -81,6 +86,7 @@ final class DomainPipeline: Sendable {
             settings, http: http, acceptance: acceptance, journal: journal, receipts: receipts, reader: reader,
             metrics: metrics, tail: tail)
         self.settings = settings
+        self.status = status
         self.reader = reader
         self.receipts = receipts
         self.journal = journal
@@ -132,6 +138,7 @@ final class DomainPipeline: Sendable {
         // Nobody is left to tell them more.
         receipts.stop()
         await reader.close()
+        await status.close()
         await dispatcher.trim()
         try journal.close()
     }

@@ -43,6 +43,13 @@ extension MetricFamily {
         MetricFamily(
             "windrow_points_copied_total", .counter, each: "Points stored by COPY, part of the inserted ones."
         ) { $0.counts.copied },
+        MetricFamily("windrow_series", .gauge, each: "Series written since the start.") {
+            $0.pipeline.status.survey().active
+        },
+        MetricFamily(
+            "windrow_series_silent", .gauge,
+            each: "Series written since the start of which nothing new has come for much longer than usual."
+        ) { $0.pipeline.status.survey().silent },
         MetricFamily(
             "windrow_rejections_total", .counter, by: "reason", "Messages and records rejected, by reason."
         ) { (domain, reason: Rejection.Reason) in domain.counts.rejections[reason] ?? 0 },

@@ -1,4 +1,4 @@
-/// What was found in the input, for sentences that people read: at most 64 bytes of it, and nothing that does not print.
+/// What was found in the input, for sentences that people read: a little of it, and nothing that does not print.
 extension String {
     /// The bytes in quotation marks.
     init(quoting bytes: UnsafeRawBufferPointer) {
@@ -11,13 +11,16 @@ extension String {
     }
 
     /// The bytes as they are, as far as they print.
-    init(excerptOf bytes: UnsafeRawBufferPointer) {
+    /// - Parameters:
+    ///   - limit: how many of them at most.
+    ///   - escapesQuotes: whether quotation marks and backslashes get a backslash, as between quotation marks they must.
+    init(excerptOf bytes: UnsafeRawBufferPointer, limit: Int = 64, escapesQuotes: Bool = true) {
         self = ""
-        var count = min(bytes.count, 64)
+        var count = min(bytes.count, limit)
         if count < bytes.count {
             // Not in the middle of a character: UTF-8 has up to three continuation bytes.
             var cut = count
-            while cut > count - 4, bytes[cut] & 0xC0 == 0x80 { cut -= 1 }
+            while cut > max(count - 4, 0), bytes[cut] & 0xC0 == 0x80 { cut -= 1 }
             if bytes[cut] & 0xC0 != 0x80 { count = cut }
         }
         for scalar in String(decoding: bytes[..<count], as: UTF8.self).unicodeScalars {
@@ -25,7 +28,7 @@ extension String {
             case .control, .format, .surrogate, .privateUse, .unassigned, .lineSeparator, .paragraphSeparator:
                 self += "\\u{\(String(scalar.value, radix: 16))}"
             default:
-                if scalar == "\"" || scalar == "\\" { self += "\\" }
+                if escapesQuotes, scalar == "\"" || scalar == "\\" { self += "\\" }
                 unicodeScalars.append(scalar)
             }
         }

@@ -385,6 +385,17 @@ final class Journal: Sendable {
         }
     }
 
+    /// Reads from a snapshot of the journal, on a thread of SQLite's readers.
+    func readAside<R: Sendable>(
+        _ operation: String, _ body: @escaping @Sendable (Database) throws -> R
+    ) async throws(JournalError) -> R {
+        do {
+            return try await pool.read(body)
+        } catch {
+            throw JournalError(error, operation: operation)
+        }
+    }
+
     /// Changes the journal in one transaction, and takes note of its size.
     func write<R>(_ operation: String, _ body: (Database) throws -> R) throws(JournalError) -> R {
         do {

@@ -31,6 +31,7 @@ actor Lane {
     private let progress: Progress
     private let budget: MemoryBudget
     private let metrics: DomainMetrics
+    private let activity: SeriesActivity
     private let reporter: DatabaseReporter
     private let liveness: Liveness
     private let log: Logger
@@ -68,7 +69,8 @@ actor Lane {
 
     init(
         number: Int, domain: Live<Configuration.Domain>, database: DatabaseAccess, journal: Journal, progress: Progress,
-        budget: MemoryBudget, metrics: DomainMetrics, health: DomainHealth, liveness: Liveness, log: Logger
+        budget: MemoryBudget, metrics: DomainMetrics, activity: SeriesActivity, health: DomainHealth,
+        liveness: Liveness, log: Logger
     ) {
         name = "lane \(number) \(domain.current.name)"
         executor = ThreadExecutor(name: name)
@@ -84,6 +86,7 @@ actor Lane {
         self.progress = progress
         self.budget = budget
         self.metrics = metrics
+        self.activity = activity
         reporter = DatabaseReporter(component: "lane \(number)", health: health, log: log)
         self.log = log
     }
@@ -236,6 +239,8 @@ actor Lane {
         flushTakes = max(took, (flushTakes * 7 + took) / 8)
         session.committed(windows, outcome)
         logDeletions(outcome, windows)
+        let atFault = Set(refused.map(\.series))
+        activity.stored(atFault.isEmpty ? windows : windows.filter { !atFault.contains($0.id) })
         progress.committed(through: position, byLane: number)
         metrics.flushed(outcome, byLane: number, took: took, delays: delays)
         budget.release(pendingCost)

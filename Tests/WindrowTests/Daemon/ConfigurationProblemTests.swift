@@ -208,12 +208,12 @@ struct ConfigurationProblemTests {
             .domain(
                 "keys: demo.keys",
                 "windrow.yaml:4: domains.demo.keys: unknown key; did you mean `keys_file`? "
-                    + "Accepted here: postgres, schema, unknown_nodes, lanes, flush, timestamps, replace, keys_file, mqtt"
+                    + "Accepted here: postgres, schema, unknown_nodes, lanes, flush, timestamps, replace, silent_after, keys_file, mqtt"
             ),
             .domain(
                 "unknown-nodes: create",
                 "windrow.yaml:4: domains.demo.unknown-nodes: unknown key; did you mean `unknown_nodes`? "
-                    + "Accepted here: postgres, schema, unknown_nodes, lanes, flush, timestamps, replace, keys_file, mqtt"
+                    + "Accepted here: postgres, schema, unknown_nodes, lanes, flush, timestamps, replace, silent_after, keys_file, mqtt"
             ),
             .broker(
                 "broker: mqtt://h\nclientID: w\nqos: 1",
@@ -281,7 +281,7 @@ struct ConfigurationProblemTests {
                 "windrow.yaml:2: domains.a: missing key `postgres`",
                 "windrow.yaml:2: domains.a: missing key `mqtt` or `keys_file`: where do points come from?",
                 "windrow.yaml:3: domains.b: expected a mapping (keys: postgres, schema, unknown_nodes, lanes, flush, timestamps, "
-                    + "replace, keys_file, mqtt), found a single value",
+                    + "replace, silent_after, keys_file, mqtt), found a single value",
                 "windrow.yaml:5: domains.c.postgres: expected a libpq connection string, found an empty text",
                 "windrow.yaml:6: domains.c.mqtt: expected a list of brokers, each with a topic or more to take points from, "
                     + "found an empty list"),

@@ -14,6 +14,9 @@ extension Configuration {
         public var flush: Flush
         public var timestamps: Timestamps
         public var replace: Replace
+        /// A series of which nothing new comes for longer than usual is called silent, but not before this has passed; above 0, at most
+        /// 36,500 days.
+        public var silentAfter: Duration
         /// The absolute path of the file with the keys of HTTP clients, which need not be there yet; nil: the domain takes no HTTP.
         public var keysFile: String?
         /// At least one, unless there is a `keysFile`.
@@ -23,7 +26,7 @@ extension Configuration {
             name: String, postgres: Secret, schema: String = "windrow", unknownNodes: UnknownNodes = .create,
             lanes: Int = 2,
             flush: Flush = Flush(), timestamps: Timestamps = Timestamps(), replace: Replace = Replace(),
-            keysFile: String? = nil, brokers: [Broker]
+            silentAfter: Duration = .seconds(60), keysFile: String? = nil, brokers: [Broker]
         ) {
             self.name = name
             self.postgres = postgres
@@ -33,6 +36,7 @@ extension Configuration {
             self.flush = flush
             self.timestamps = timestamps
             self.replace = replace
+            self.silentAfter = silentAfter
             self.keysFile = keysFile
             self.brokers = brokers
         }

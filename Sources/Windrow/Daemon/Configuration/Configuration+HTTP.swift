@@ -4,7 +4,7 @@ extension Configuration {
         /// Where the REST call is served; nil (`listen: off`) serves it nowhere, and so does a configuration in which no domain has
         /// a `keysFile`.
         public var listen: BridgeAddress?
-        /// Where `/healthz`, `/readyz` and `/metrics` are served; nil (`admin: off`) serves them nowhere.
+        /// Where the status page, `/healthz`, `/readyz` and `/metrics` are served; nil (`admin: off`) serves them nowhere.
         /// The default is on loopback, for the page tells about every domain and asks for no key.
         public var admin: ListenAddress?
         /// nil serves plain HTTP.

@@ -106,6 +106,7 @@ private struct SettingList {
         add("\(key).unknown_nodes", domain.unknownNodes.rawValue)
         add("\(key).flush.interval", domain.flush.interval)
         add("\(key).flush.max_points", "\(domain.flush.maxPoints)")
+        add("\(key).silent_after", domain.silentAfter)
         add("\(key).timestamps.oldest", "\(domain.timestamps.oldest)")
         add("\(key).timestamps.newest", domain.timestamps.newest)
         add("\(key).replace.max_span", domain.replace.maxSpan)

@@ -36,6 +36,10 @@ extension ConfigurationSchema {
             domain.replace.maxSpan = span
         }
 
+        if let time = section.duration("silent_after", in: Self.shortestSpan...Self.longestSpan) {
+            domain.silentAfter = time
+        }
+
         if let path = section.text("keys_file", expected: "the path of a file", maxBytes: 4095) {
             domain.keysFile = reader.files.resolve(path)
         }

@@ -16,8 +16,8 @@ struct ConfigurationSchema {
         static let journal = ["directory", "max_size", "max_dead_letters"]
         static let limits = ["memory"]
         static let domain = [
-            "postgres", "schema", "unknown_nodes", "lanes", "flush", "timestamps", "replace", "keys_file",
-            "mqtt",
+            "postgres", "schema", "unknown_nodes", "lanes", "flush", "timestamps", "replace", "silent_after",
+            "keys_file", "mqtt",
         ]
         static let flush = ["interval", "max_points"]
         static let timestamps = ["oldest", "newest"]

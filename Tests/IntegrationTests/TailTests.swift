@@ -131,6 +131,7 @@ import WindrowTestSupport
         let watchers = try (0..<9).map { _ in try Watcher(station.daemon) }
         defer { for watcher in watchers { watcher.process.signal(SIGKILL) } }
         try waitUntil("one is refused") { watchers.contains { $0.text.contains("503") } }
+        try waitUntil("it ends") { watchers.contains { $0.process.exitCode() != nil } }
         #expect(watchers.count { $0.process.exitCode() != nil } == 1)
     }
 }

@@ -130,10 +130,10 @@ struct ConfigurationProblemTests {
             BadConfiguration("# http:\n", "windrow.yaml: is empty; at least the key `domains` is needed"),
             BadConfiguration("---\n~\n", "windrow.yaml: is empty; at least the key `domains` is needed"),
             BadConfiguration(
-                "\n- http\n", "windrow.yaml:2: expected a mapping (keys: http, journal, limits, domains), found a list"),
+                "\n- http\n", "windrow.yaml:2: expected a mapping (keys: log_level, http, journal, limits, domains), found a list"),
             BadConfiguration(
                 "dbname=x password=y",
-                "windrow.yaml:1: expected a mapping (keys: http, journal, limits, domains), found a single value"),
+                "windrow.yaml:1: expected a mapping (keys: log_level, http, journal, limits, domains), found a single value"),
             BadConfiguration("http: {}\n", "windrow.yaml:1: missing key `domains`"),
             BadConfiguration("# x\ndomains:\n", "windrow.yaml:2: domains: expected at least one domain"),
             BadConfiguration("domains: {}", "windrow.yaml:1: domains: expected at least one domain"),
@@ -150,7 +150,7 @@ struct ConfigurationProblemTests {
                 "windrow.yaml:1: YAML tags such as \"!x\" are not understood here"),
             BadConfiguration(
                 "\"a\\nb\": 1\n" + minimalConfiguration,
-                "windrow.yaml:1: \"a\\nb\": unknown key. Accepted here: http, journal, limits, domains"),
+                "windrow.yaml:1: \"a\\nb\": unknown key. Accepted here: log_level, http, journal, limits, domains"),
             BadConfiguration(
                 "journal: 5\nlimits: [5]\n" + minimalConfiguration,
                 "windrow.yaml:1: journal: expected a mapping (keys: directory, max_size, max_dead_letters), found a single value",
@@ -193,7 +193,7 @@ struct ConfigurationProblemTests {
         arguments: [
             BadConfiguration(
                 "domain: {}\n" + minimalConfiguration,
-                "windrow.yaml:1: domain: unknown key; did you mean `domains`? Accepted here: http, journal, limits, domains"
+                "windrow.yaml:1: domain: unknown key; did you mean `domains`? Accepted here: log_level, http, journal, limits, domains"
             ),
             BadConfiguration(
                 "http:\n  port: 8080\n" + minimalConfiguration,

@@ -138,7 +138,7 @@ struct ConfigurationTests {
         let third = Configuration.Broker(
             address: .init(host: "h"), clientID: "1", subscriptions: [.init(topic: try TopicTemplate("{node}/{tag}"))])
         let expected = Configuration(
-            http: .init(admin: .init(host: "::1", port: 9000)),
+            logLevel: .debug, http: .init(admin: .init(host: "::1", port: 9000)),
             journal: JournalConfiguration(
                 directory: "/etc/windrow/data", maxSize: 1_000_000_000, maxDeadLetters: 2_097_152),
             limits: .init(memory: 1 << 40),

@@ -33,28 +33,27 @@ public struct Simulation {
         try raiseFileLimit()
         if !settings.verifiesOnly { try probe() }
         Interruption.install()
-        return settings.verifiesOnly ? try compareAlone(database) : try send(database)
-    }
-
-    private func compareAlone(_ database: PostgresStore?) throws -> Summary {
         let begin = monotonicNow()
         var view = LiveView(begin: begin)
-        let ledger = Ledger(acknowledgedAllOf: plan)
-        let comparison = try verify(Array(repeating: ledger, count: settings.fleet.gateways), database, &view)
-        var summary = Summary(plan, Report(), seconds: Double(monotonicNow() - begin) / 1e9, unansweredPoints: 0)
-        summary.comparison = comparison
+        let ledgers: [Ledger]
+        var summary: Summary
+        if settings.verifiesOnly {
+            ledgers = Array(repeating: Ledger(acknowledgedAllOf: plan), count: settings.fleet.gateways)
+            summary = Summary(plan, Report(), seconds: 0, unansweredPoints: 0)
+        } else {
+            (summary, ledgers) = try send(from: begin, &view)
+        }
+        if settings.verifies { summary.comparison = try verify(ledgers, database, &view) }
+        if settings.cleans, let database { summary.cleaned = try clean(database, &view) }
         return summary
     }
 
-    private func send(_ database: PostgresStore?) throws -> Summary {
-
-        let begin = monotonicNow()
+    private func send(from begin: Int64, _ view: inout LiveView) throws -> (Summary, [Ledger]) {
         let firstSpeed = settings.sizing.map { $0.firstRate / pointsPerSpeed } ?? plan.speed
         let course = Course(
             begin: begin, end: settings.duration.map { begin + Int64($0 * 1e9) }, dropOuts: settings.dropOuts,
             speed: firstSpeed)
         let workers = try makeWorkers(course)
-        var view = LiveView(begin: begin)
         for worker in workers { worker.start() }
         let (report, steps) = watch(workers, course, &view)
         view.end()
@@ -64,9 +63,7 @@ public struct Simulation {
             plan, report, seconds: Double(monotonicNow() - begin) / 1e9,
             unansweredPoints: ledgers.reduce(0) { $0 + $1.pointsUnderWay })
         summary.steps = steps
-        if settings.verifies { summary.comparison = try verify(ledgers, database, &view) }
-        if settings.cleans, let database { summary.cleaned = try clean(database, &view) }
-        return summary
+        return (summary, ledgers)
     }
 
     /// Points per second of all gateways at a speed of one position per second of each.

@@ -102,9 +102,8 @@ struct StorageOptions: ParsableArguments {
     var verifyOnly = false
 
     @Option(
-        help: ArgumentHelp("How long to wait for points that are on their way, if none comes.", valueName: "duration"),
-        transform: SimulateCommand.seconds)
-    var verifyTimeout = 30.0
+        help: ArgumentHelp("How long to wait for points that are on their way, if none comes.", valueName: "duration"))
+    var verifyTimeout = Span(30, "30s")
 
     @Option(
         name: .shortAndLong, help: ArgumentHelp("Windrow's configuration, which tells the database.", valueName: "file")

@@ -24,8 +24,8 @@ struct SimulateCommand: ParsableCommand {
         help: "Raise the rate step by step, from --rate on, until it cannot be kept up, and print what each step gave.")
     var sizing = false
 
-    @Option(help: ArgumentHelp("How long each rate of --sizing is tried.", valueName: "duration"), transform: seconds)
-    var step = 10.0
+    @Option(help: ArgumentHelp("How long each rate of --sizing is tried.", valueName: "duration"))
+    var step = Span(10, "10s")
 
     @Flag(help: "Print the summary as a JSON object.")
     var json = false
@@ -34,9 +34,10 @@ struct SimulateCommand: ParsableCommand {
         let summary: Summary
         do {
             let settings = try settings()
+            let simulation = try Simulation(settings)
             try storage.confirm(settings)
             if !settings.verifiesOnly { printError(fleet.introduction(settings, target)) }
-            summary = try Simulation(settings).run()
+            summary = try simulation.run()
         } catch let error as FleetError {
             printError("\(error)")
             throw ExitCode(EX_USAGE)
@@ -53,30 +54,23 @@ struct SimulateCommand: ParsableCommand {
     private func settings() throws -> Settings {
         var settings = Settings(
             fleet: try fleet.fleet(), target: try connection.target(target), topic: try TopicForm(connection.topic))
-        settings.dropOuts = DropOuts(share: fleet.dropOuts, seconds: fleet.dropOutLength)
-        settings.duration = fleet.duration
+        settings.dropOuts = DropOuts(share: fleet.dropOuts, seconds: fleet.dropOutLength.seconds)
+        settings.duration = fleet.duration?.seconds
         settings.inFlight = connection.inFlight
         settings.threads = connection.threads ?? max(ProcessInfo.processInfo.activeProcessorCount / 2, 1)
         settings.database = try storage.database()
         settings.verifies = storage.verify || storage.verifyOnly
         settings.verifiesOnly = storage.verifyOnly
-        settings.verifyPatience = .seconds(storage.verifyTimeout)
+        settings.verifyPatience = .seconds(storage.verifyTimeout.seconds)
         settings.cleans = storage.clean
         if sizing {
             guard let rate = settings.fleet.rate else { throw ValidationError("--sizing begins at a rate: not at max") }
-            settings.sizing = .init(firstRate: rate, stepSeconds: step)
+            settings.sizing = .init(firstRate: rate, stepSeconds: step.seconds)
             // A clock of its own, for rates that are not known yet, and none that is away while others are measured.
             settings.fleet.rate = nil
             settings.dropOuts.share = 0
         }
         return settings
-    }
-
-    static func seconds(_ text: String) throws -> Double {
-        guard let duration = Duration(withUnit: text), duration <= .seconds(36_500 * 86_400) else {
-            throw ValidationError("expected a duration such as 500ms, 30s, 5m or 7d; found \(text)")
-        }
-        return duration / .seconds(1)
     }
 }
 
@@ -95,8 +89,7 @@ struct FleetOptions: ParsableArguments {
     var firstNode: Int64 = 1_000_000
 
     @Option(
-        help: "Points that the fleet measures in a second; max: as many as are acknowledged.",
-        transform: FleetOptions.rate)
+        help: "Points that the fleet measures in a second; max: as many as are acknowledged.")
     var rate = Rate(perSecond: 1000)
 
     @Option(help: "Points of a message.")
@@ -109,8 +102,8 @@ struct FleetOptions: ParsableArguments {
     var dropOuts = 0.02
 
     @Option(
-        help: ArgumentHelp("How long a gateway is away.", valueName: "duration"), transform: SimulateCommand.seconds)
-    var dropOutLength = 10.0
+        help: ArgumentHelp("How long a gateway is away.", valueName: "duration"))
+    var dropOutLength = Span(10, "10s")
 
     @Option(help: "Share of the messages that come three rounds late.")
     var late = 0.01
@@ -124,16 +117,15 @@ struct FleetOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
             "So much of the past, a point each ten minutes, is sent by some gateways in messages of 1000 points, such as 7d.",
-            valueName: "duration"), transform: SimulateCommand.seconds)
-    var backfill = 0.0
+            valueName: "duration"))
+    var backfill = Span(0, "0s")
 
     @Option(help: "Share of the gateways that send some of the past.")
     var backfillGateways = 0.1
 
     @Option(
-        help: ArgumentHelp("How long to send; without it or --points until Ctrl-C.", valueName: "duration"),
-        transform: SimulateCommand.seconds)
-    var duration: Double?
+        help: ArgumentHelp("How long to send; without it or --points until Ctrl-C.", valueName: "duration"))
+    var duration: Span?
 
     @Option(help: "Ends after so many measured points, rounded up to whole messages of all gateways.")
     var points: Int?
@@ -143,19 +135,6 @@ struct FleetOptions: ParsableArguments {
 
     @Option(help: "When the fleet begins to measure, such as 2026-01-01T00:00:00Z; now if not given.")
     var start: String?
-
-    struct Rate {
-        /// Nil: as many as are acknowledged.
-        var perSecond: Double?
-    }
-
-    private static func rate(_ text: String) throws -> Rate {
-        if text == "max" { return Rate(perSecond: nil) }
-        guard let number = Double(text) else {
-            throw ValidationError("expected points per second, or max; found \(text)")
-        }
-        return Rate(perSecond: number)
-    }
 
     func fleet() throws -> Fleet {
         var begin = Timestamp.now.microseconds
@@ -176,7 +155,7 @@ struct FleetOptions: ParsableArguments {
         fleet.late = late
         fleet.duplicates = duplicates
         fleet.corrections = corrections
-        fleet.backfill = Int(backfill)
+        fleet.backfill = Int(backfill.seconds)
         fleet.backfillGateways = backfillGateways
         fleet.pointLimit = points
         return fleet
@@ -191,4 +170,38 @@ struct FleetOptions: ParsableArguments {
             "\(fleet.gateways) gateways send to \(target) as nodes \(fleet.nodes.lowerBound) to \(fleet.nodes.upperBound), "
             + "seed \(fleet.seed)\(end)"
     }
+}
+
+/// Points per second.
+struct Rate: ExpressibleByArgument {
+    /// Nil: as many as are acknowledged.
+    var perSecond: Double?
+
+    init(perSecond: Double?) { self.perSecond = perSecond }
+
+    init?(argument: String) {
+        guard argument != "max" else { return }
+        guard let number = Double(argument) else { return nil }
+        perSecond = number
+    }
+
+    var defaultValueDescription: String { perSecond.map { "\(Int($0))" } ?? "max" }
+}
+
+/// A duration with its unit, such as 30s.
+struct Span: ExpressibleByArgument {
+    var seconds: Double
+    private var text: String
+
+    init(_ seconds: Double, _ text: String) {
+        self.seconds = seconds
+        self.text = text
+    }
+
+    init?(argument: String) {
+        guard let duration = Duration(withUnit: argument), duration <= .seconds(36_500 * 86_400) else { return nil }
+        self.init(duration / .seconds(1), argument)
+    }
+
+    var defaultValueDescription: String { text }
 }

@@ -16,10 +16,9 @@ import WindrowTestSupport
         var errors: String
         var summary: [String: Any]
 
-        init(_ result: Command.Result) {
-            status = result.status
-            errors = result.errors
-            summary = (try? JSONSerialization.jsonObject(with: Data(result.output.utf8))) as? [String: Any] ?? [:]
+        init(_ status: Int32, _ output: String, _ errors: String) {
+            (self.status, self.errors) = (status, errors)
+            summary = (try? JSONSerialization.jsonObject(with: Data(output.utf8))) as? [String: Any] ?? [:]
         }
 
         subscript(_ name: String) -> Int { summary[name] as? Int ?? -1 }
@@ -32,10 +31,31 @@ import WindrowTestSupport
     }
 
     private func simulate(_ arguments: [String], environment: [String: String] = [:]) throws -> Outcome {
-        Outcome(
-            try Command.run(
-                Project.program("windrow"), ["simulate"] + arguments,
-                environment: ProcessInfo.processInfo.environment.merging(environment) { $1 }))
+        let result = try Command.run(
+            Project.program("windrow"), ["simulate"] + arguments,
+            environment: ProcessInfo.processInfo.environment.merging(environment) { $1 })
+        return Outcome(result.status, result.output, result.errors)
+    }
+
+    /// A simulation that goes on while the test does.
+    private struct Running {
+        private let folder: TemporaryFolder
+        let child: ChildProcess
+
+        init(_ arguments: [String]) throws {
+            folder = try TemporaryFolder()
+            child = try ChildProcess(
+                Project.program("windrow"), ["simulate"] + arguments, output: folder.path + "/out",
+                errors: folder.path + "/errors")
+        }
+
+        func outcome() throws -> Outcome {
+            let status = child.exitCode(wait: true) ?? -1
+            let texts = try ["out", "errors"].map {
+                try String(contentsOfFile: folder.path + "/" + $0, encoding: .utf8)
+            }
+            return Outcome(status, texts[0], texts[1])
+        }
     }
 
     private func mqtt(_ station: Station, _ sandbox: Sandbox = .shared) -> [String] {
@@ -106,21 +126,13 @@ import WindrowTestSupport
         let sandbox = try Sandbox()
         let station = try Station(sandbox: sandbox)
         try station.daemon.startAndWait()
-        let folder = try TemporaryFolder()
-        let child = try ChildProcess(
-            Project.program("windrow"),
-            ["simulate"] + mqtt(station, sandbox) + Self.busy + ["--duration", "6s", "--verify"],
-            output: folder.path + "/out", errors: folder.path + "/errors")
+        let running = try Running(mqtt(station, sandbox) + Self.busy + ["--duration", "6s", "--verify"])
         try waitUntil("points are stored") { try station.daemon.metric("windrow_points_inserted_total") ?? 0 > 1000 }
         try sandbox.stop(.mosquitto)
         try sandbox.start(.mosquitto)
         try station.daemon.kill()
         try station.daemon.startAndWait()
-        let status = child.exitCode(wait: true) ?? -1
-        func text(_ name: String) -> String {
-            (try? String(contentsOfFile: folder.path + "/" + name, encoding: .utf8)) ?? ""
-        }
-        let outcome = Outcome(Command.Result(status: status, output: text("out"), errors: text("errors")))
+        let outcome = try running.outcome()
         #expect(outcome.status == 0, "\(outcome.errors)")
         #expect(outcome.isClean, "\(outcome.examples)")
         #expect(outcome["lost_connections"] > 0)
@@ -131,16 +143,12 @@ import WindrowTestSupport
     func interrupted() throws {
         let station = try Station()
         try station.daemon.startAndWait()
-        let folder = try TemporaryFolder()
-        let child = try ChildProcess(
-            Project.program("windrow"), ["simulate"] + mqtt(station) + Self.busy + ["--rate", "max", "--verify"],
-            output: folder.path + "/out", errors: folder.path + "/errors")
+        let running = try Running(mqtt(station) + Self.busy + ["--rate", "max", "--verify"])
         try waitUntil("points are stored") { try station.daemon.metric("windrow_points_inserted_total") ?? 0 > 1000 }
-        child.signal(SIGINT)
-        #expect(child.exitCode(wait: true) == 0)
-        let output = try String(contentsOfFile: folder.path + "/out", encoding: .utf8)
-        let outcome = Outcome(Command.Result(status: 0, output: output, errors: ""))
-        #expect(outcome.isClean && outcome.verified("stored") > 1000, "\(output)")
+        running.child.signal(SIGINT)
+        let outcome = try running.outcome()
+        #expect(outcome.status == 0)
+        #expect(outcome.isClean && outcome.verified("stored") > 1000, "\(outcome.errors)")
         #expect(outcome["unanswered_points"] == 0)
     }
 
@@ -180,7 +188,7 @@ import WindrowTestSupport
         let folder = try TemporaryFolder()
         try Command.require("mosquitto_passwd", ["-b", "-c", folder.path + "/passwords", "gateway", "secret"])
         try Command.require("chmod", ["-R", "a+rX", folder.path])
-        let sandbox = try Sandbox(mosquittoSettings: "allow_anonymous false\npassword_file \(folder.path)/passwords\n")
+        let sandbox = try Sandbox(mosquittoSettings: "password_file \(folder.path)/passwords\n")
         for password in ["wrong", "secret"] {
             let file = try folder.write(password + "\n", to: "password")
             let outcome = try simulate([

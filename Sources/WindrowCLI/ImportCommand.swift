@@ -63,8 +63,8 @@ struct ImportCommand: ParsableCommand {
         let domain = try options.load().domain(named: domain, in: options.config)
         Interrupt.install()
         for file in files {
-            try run(file, domain)
             if Interrupt.isReceived { throw ExitCode(Interrupt.exitCode) }
+            try run(file, domain)
         }
     }
 
@@ -89,8 +89,9 @@ struct ImportCommand: ParsableCommand {
                 },
                 resumes: { place in
                     progress.clear()
-                    let share = place.share > 0 ? "at \(Int(place.share * 100)) %, " : ""
-                    printError("\(file): resuming \(share)behind line \(grouped(place.lines)); --restart begins anew")
+                    let share = Int(place.share * 100)
+                    printError(
+                        "\(file): resuming at \(share) %, behind line \(grouped(place.lines)); --restart begins anew")
                 }, isInterrupted: { Interrupt.isReceived })
         }
         if task.isOnce, !dryRun, !quiet {
@@ -113,13 +114,14 @@ struct ImportCommand: ParsableCommand {
             if Interrupt.isReceived { throw ExitCode(Interrupt.exitCode) }
             throw error
         }
-        if let plan = task.summary.plan {
+        if let plan = task.summary.plan, !Interrupt.isReceived {
             print(ImportText.plan(plan, of: task.summary))
             if task.summary.badLineCount > 0 { throw ExitCode(EX_DATAERR) }
         } else if task.summary.isComplete {
             print(ImportText.summary(task.summary, skipBad))
         } else {
-            ImportText.tellIncomplete(task.summary, overwrite)
+            if !dryRun { ImportText.tellIncomplete(task.summary, overwrite) }
+            throw ExitCode(Interrupt.exitCode)
         }
     }
 }

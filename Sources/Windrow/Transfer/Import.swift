@@ -50,7 +50,7 @@ public final class Import {
     struct Pieces {
         var block = BlockParser.usualBlockSize
         /// A transaction has at least so many points, if there are as many.
-        var leastPoints = 50_000
+        var leastPoints = 10_000
     }
 
     var pieces = Pieces()
@@ -123,9 +123,12 @@ public final class Import {
             try check(windows, table.names, ids)
         }
         let first = positions.min() ?? .start
-        if first > .start {
-            try parser.skip(to: Int(first.number))
-            let place = ImportSummary.Place(share: parser.share, lines: parser.line - 1)
+        if first > .start { try parser.skip(to: Int(first.number)) }
+        // Where all begin, some lane may be ahead.
+        if positions.contains(where: { $0 > .start }) {
+            let size = source.isGzip ? nil : source.size
+            let place = ImportSummary.Place(
+                share: size.map { Double(first.number) / Double(max($0, 1)) } ?? parser.share, lines: parser.line - 1)
             summary.resumedAt = place
             resumes(place)
         }

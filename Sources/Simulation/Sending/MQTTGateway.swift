@@ -149,7 +149,7 @@ final class MQTTGateway {
     }
 
     func end(patiently: Bool) {
-        if patiently { client.disconnect(within: .milliseconds(200)) } else { client.abandon() }
+        if patiently { client.disconnect(within: .zero) } else { client.abandon() }
     }
 }
 

@@ -41,7 +41,12 @@ struct ExpectedPoint: Equatable {
             .map { Double(Plan.value(seed, index, version: $0)) / 100 }
     }
 
-    func allows(_ value: Double) -> Bool { values.contains(value) }
+    func allows(_ value: Double) -> Bool {
+        (0...2).contains { version in
+            outcomes.contains(.value(version: version))
+                && Double(Plan.value(seed, index, version: version)) / 100 == value
+        }
+    }
 }
 
 /// The points of a series that were sent, in the order of time. Takes no memory, whatever their number.

@@ -21,12 +21,22 @@ struct ServiceManagerNotifier: Service {
         ready()
         await cancelWhenGracefulShutdown {
             var activity = ActivityText()
+            var failures: [String]?
+            var pingAt = ContinuousClock.now
             while !Task.isCancelled {
-                socket.send("STATUS=" + activity.next(status).replacing("\n", with: " "))
-                // A thread that is stuck must let the watchdog bite.
-                if status.liveness.stuck.isEmpty { socket.send("WATCHDOG=1") }
+                let isDue = pingAt <= .now
+                // What begins and ends to fail is told at once.
+                if isDue || failures != status.failures {
+                    failures = status.failures
+                    socket.send("STATUS=" + activity.next(status).replacing("\n", with: " "))
+                }
+                if isDue {
+                    // A thread that is stuck must let the watchdog bite.
+                    if status.liveness.stuck.isEmpty { socket.send("WATCHDOG=1") }
+                    pingAt = .now + socket.pingInterval
+                }
                 // Cancellation ends the sleep early, and the loop.
-                try? await Task.sleep(for: socket.pingInterval)
+                try? await Task.sleep(for: min(socket.pingInterval, .seconds(1)))
             }
         }
         socket.send("STOPPING=1")

@@ -60,7 +60,9 @@ import Testing
             guard let prefix = prefixes[row.section], let setting = settings[prefix + row.key] else { continue }
             compared.insert(setting.key)
             // The file says replace_window only so that its keys are there.
-            if !setting.isSecret, row.key != "overwrite" { #expect(row.fallback == "`\(setting.value)`", "\(setting.key)") }
+            if !setting.isSecret, row.key != "overwrite" {
+                #expect(row.fallback == "`\(setting.value)`", "\(setting.key)")
+            }
             switch setting.effect {
             case .reload: #expect(row.effect.hasPrefix("reload"), "\(setting.key)")
             case .reconnect: #expect(row.effect == "reload, new connection", "\(setting.key)")

@@ -130,10 +130,12 @@ struct ConfigurationProblemTests {
             BadConfiguration("# http:\n", "windrow.yaml: is empty; at least the key `domains` is needed"),
             BadConfiguration("---\n~\n", "windrow.yaml: is empty; at least the key `domains` is needed"),
             BadConfiguration(
-                "\n- http\n", "windrow.yaml:2: expected a mapping (keys: log_level, http, journal, limits, domains), found a list"),
+                "\n- http\n",
+                "windrow.yaml:2: expected a mapping (keys: log_level, http, journal, limits, domains), found a list"),
             BadConfiguration(
                 "dbname=x password=y",
-                "windrow.yaml:1: expected a mapping (keys: log_level, http, journal, limits, domains), found a single value"),
+                "windrow.yaml:1: expected a mapping (keys: log_level, http, journal, limits, domains), found a single value"
+            ),
             BadConfiguration("http: {}\n", "windrow.yaml:1: missing key `domains`"),
             BadConfiguration("# x\ndomains:\n", "windrow.yaml:2: domains: expected at least one domain"),
             BadConfiguration("domains: {}", "windrow.yaml:1: domains: expected at least one domain"),

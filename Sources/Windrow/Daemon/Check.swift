@@ -26,6 +26,9 @@ public struct Check {
 
     private let configuration: Configuration
 
+    /// A certificate that expires within this time is worth a warning.
+    private static let expiryWarning = Duration.seconds(14 * 86_400)
+
     public init(_ configuration: Configuration) {
         self.configuration = configuration
     }
@@ -104,8 +107,17 @@ public struct Check {
         guard let files = configuration.http.tls else { return nil }
         let subject = "http.tls"
         do {
-            _ = try ServerIdentity(files)
-            return Finding(verdict: .good, subject: subject, message: files.certificateFile)
+            let expiry = try ServerIdentity(files).expiry ?? .latest
+            let text = "\(files.certificateFile), valid until \(expiry)"
+            if expiry < .now {
+                return Finding(
+                    verdict: .wrong, subject: subject,
+                    message:
+                        "\(files.certificateFile) expired at \(expiry), and clients refuse it; put a new one in its place"
+                )
+            }
+            let isNear = expiry.microseconds - Timestamp.now.microseconds < Self.expiryWarning.microseconds
+            return Finding(verdict: isNear ? .warning : .good, subject: subject, message: text)
         } catch {
             return Finding(verdict: .wrong, subject: subject, message: "\(error)")
         }
@@ -141,7 +153,10 @@ public struct Check {
             return [reached, try checkSchema(schema, domain, connection)]
         } catch {
             let isDown = error.endsConnection
-            return [Finding(verdict: isDown ? .unreachable : .wrong, subject: subject, message: error.description)]
+            let hint = error.operation == .connect ? "; start it, or mend `postgres` in the configuration" : ""
+            return [
+                Finding(verdict: isDown ? .unreachable : .wrong, subject: subject, message: error.description + hint)
+            ]
         }
     }
 

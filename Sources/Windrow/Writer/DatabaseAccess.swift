@@ -51,11 +51,11 @@ final class DatabaseReporter {
         guard isNews || lastReport.map({ .now - $0 >= Self.reminder }) ?? true else { return }
         lastReport = .now
         lastMessage = message
-        let isHopeless = (error as? PostgresError)?.verdict == .stop
+        let isHopeless = error is SchemaError || (error as? PostgresError)?.verdict == .stop
         log.log(
             level: isHopeless ? .critical : .error,
             isHopeless
-                ? "cannot \(operation) before the database is changed; points wait in the journal"
+                ? "cannot \(operation) before somebody mends it; points wait in the journal"
                 : "cannot \(operation); points wait in the journal and it is tried again",
             metadata: ["component": "\(component)", "error": "\(message)"])
     }

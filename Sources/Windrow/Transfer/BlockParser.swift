@@ -51,8 +51,15 @@ final class BlockParser {
         self.isAtEnd = isAtEnd
     }
 
-    /// The part of the input that was read, of 1.
-    var share: Double { source.share }
+    /// The part of the input that lies behind, of 1.
+    var share: Double { share(at: rest.start) }
+
+    /// Of a compressed input it is the part that was read: a bit more.
+    private func share(at place: Int) -> Double {
+        guard !source.isGzip, let size = source.size, size > 0 else { return source.share }
+        return min(Double(place) / Double(size), 1)
+    }
+
     /// The number of the line that is next.
     var line: Int { rest.firstLine }
     var isExhausted: Bool { isAtEnd && rest.count == 0 }
@@ -93,7 +100,7 @@ final class BlockParser {
         guard end > 0 else { return nil }
         block.end = end
         let line = text.line(at: block.end)
-        block.share = isAtEnd ? 1 : source.share
+        block.share = share(at: text.start + block.end)
         block.lines = line - 1
         // The last line of a file may lack its newline.
         if isAtEnd, block.end == text.count, text.base[block.end - 1] != UInt8(ascii: "\n") { block.lines = line }
@@ -109,7 +116,7 @@ final class BlockParser {
         var end = 0
         _ = reader.read(block.text, from: &end, until: stop ?? block.end, isAtEnd: true, into: &second, &table)
         second.end = end
-        second.share = block.share
+        second.share = share(at: block.text.start + second.end)
         second.lines = stop.map { block.text.line(at: $0) - 1 } ?? block.lines
         return second
     }

@@ -126,9 +126,7 @@ public final class Import {
         if first > .start { try parser.skip(to: Int(first.number)) }
         // Where all begin, some lane may be ahead.
         if positions.contains(where: { $0 > .start }) {
-            let size = source.isGzip ? nil : source.size
-            let place = ImportSummary.Place(
-                share: size.map { Double(first.number) / Double(max($0, 1)) } ?? parser.share, lines: parser.line - 1)
+            let place = ImportSummary.Place(share: parser.share, lines: parser.line - 1)
             summary.resumedAt = place
             resumes(place)
         }

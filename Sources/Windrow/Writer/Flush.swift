@@ -64,11 +64,12 @@ struct Flush {
             WHERE p.series_id = w.series_id AND p.ts = w.ts AND p.v IS DISTINCT FROM w.v
             RETURNING w.place
             """
-        // A row that another writer is deleting is none to yield to; one that is found stays until this commits.
+        // A row that another writer is deleting is none to yield to; one that is found stays until this commits. Each key is looked up by
+        // itself: a planner with stale statistics must not begin with the table.
         findStored = """
             SELECT w.place FROM unnest($1::integer[], $2::timestamptz[]) WITH ORDINALITY AS w (series_id, ts, place)
-            JOIN \(point) p ON p.series_id = w.series_id AND p.ts = w.ts
-            FOR KEY SHARE OF p
+            CROSS JOIN LATERAL (
+                SELECT FROM \(point) p WHERE p.series_id = w.series_id AND p.ts = w.ts FOR KEY SHARE) AS p
             """
         let insert = """
             INSERT INTO \(point) AS p (series_id, ts, v)

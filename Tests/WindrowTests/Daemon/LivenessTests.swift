@@ -4,7 +4,7 @@ import Testing
 @testable import Windrow
 
 @Suite struct LivenessTests {
-    @Test("work that takes longer than its own limit counts as stuck as long as it lasts, by its name, and no other does")
+    @Test("work that takes longer than its own limit counts as stuck while it lasts, and no other does")
     func stuck() {
         let liveness = Liveness()
         liveness.working("intake b") {

@@ -1,4 +1,4 @@
-import Glibc
+import Foundation
 import Logging
 import ServiceLifecycle
 
@@ -31,10 +31,12 @@ public struct Daemon: Sendable {
         let memory = Int(configuration.limits.memory) / configuration.domains.count
         let http = Live(configuration.http)
         let tail = Tail()
+        let runID = UUID().uuidString
         self.tail = tail
         pipelines = try configuration.domains.map {
             try DomainPipeline(
-                $0, of: configuration, http: http, memory: memory, migrates: migrates, liveness: liveness, tail: tail)
+                $0, of: configuration, http: http, memory: memory, migrates: migrates, runID: runID, liveness: liveness,
+                tail: tail)
         }
         let (mayListen, listen) = AsyncStream<Void>.makeStream()
         let (mayStart, start) = AsyncStream<Void>.makeStream()
@@ -57,7 +59,8 @@ public struct Daemon: Sendable {
         if admin == nil { listen.finish() }
         notifier = ServiceManagerNotifier(status: status)
         reload = Reload(
-            of: configuration, from: source, http: http, pipelines: pipelines, bridge: bridge, notifier: notifier,
+            of: configuration, run: runID, from: source, http: http, pipelines: pipelines, bridge: bridge,
+            notifier: notifier,
             log: log)
     }
 

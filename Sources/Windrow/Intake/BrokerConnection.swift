@@ -39,17 +39,18 @@ actor BrokerConnection {
         }
     }
 
-    private var orders: Orders
+    var orders: Orders
     /// Given since.
     private let newOrders = Mutex<Orders?>(nil)
     private let domain: String
     private let tail: Tail
     private let acceptance: Acceptance
-    private let journal: Journal
+    let journal: Journal
+    let presence: Presence
     private let metrics: DomainMetrics
     private let health: DomainHealth
     private let liveness: Liveness
-    private let log: Logger
+    let log: Logger
     nonisolated let name: String
     private let wake: Wake
     /// Batches that are settled at once, before one waits for company again.
@@ -69,8 +70,8 @@ actor BrokerConnection {
     private static let resubscribeInterval = Duration.seconds(60)
 
     init(
-        domain: String, orders: Orders, acceptance: Acceptance, journal: Journal, metrics: DomainMetrics,
-        health: DomainHealth, tail: Tail, liveness: Liveness,
+        domain: String, orders: Orders, acceptance: Acceptance, journal: Journal, presence: Presence,
+        metrics: DomainMetrics, health: DomainHealth, tail: Tail, liveness: Liveness,
         log: Logger
     ) throws(WakeError) {
         executor = ThreadExecutor(name: "intake \(domain)")
@@ -80,6 +81,7 @@ actor BrokerConnection {
         self.orders = orders
         self.acceptance = acceptance
         self.journal = journal
+        self.presence = presence
         self.metrics = metrics
         self.health = health
         self.liveness = liveness
@@ -107,6 +109,7 @@ actor BrokerConnection {
             domain: domain, filters: orders.filters, decoder: orders.rules.decoder(forSession: name), journal: journal,
             tail: tail, log: log)
         var backoff = Backoff(first: .milliseconds(500), cap: .seconds(30))
+        var takeovers = Takeovers()
         var reported = ""
         while !wake.isStopping {
             if !journal.hasRoom {
@@ -121,6 +124,8 @@ actor BrokerConnection {
                     backoff.reset()
                     reported = ""
                 }
+            } catch let error as MQTTError where error.reason == .sessionTakenOver {
+                wake.wait(tell(error, &takeovers))
             } catch {
                 let message = String(describing: error)
                 health.set(.broker, name, .failing(message))
@@ -148,6 +153,7 @@ actor BrokerConnection {
         try client.connect()
         var outcome = ReadOutcome.drained
         var isReady = false
+        var granted: [String] = []
         // What was read is settled: from here on other rules may hold.
         while !wake.isStopping, journal.hasRoom, try !takeOrders(intake) {
             if outcome != .limit {
@@ -162,6 +168,10 @@ actor BrokerConnection {
             }
             if let failure = intake.failure { throw failure }
             try intake.resubscribe(ifRefusedFor: Self.resubscribeInterval)
+            if intake.granted != granted {
+                granted = intake.granted
+                presence.joined(groups(granted), session: name)
+            }
             health.set(.broker, name, intake.state)
             if intake.state == .working, !isReady {
                 isReady = true
@@ -171,8 +181,23 @@ actor BrokerConnection {
                     "subscribed", metadata: ["broker": "\(name)", "topics": "\(intake.filters.joined(separator: " "))"])
             }
         }
+        if wake.isStopping { try leaveGroups(client, intake) }
         // Everything that was read is acknowledged: a clean end loses nothing.
         client.disconnect()
+    }
+
+    /// - Returns: how long to leave the session to the other client.
+    private func tell(_ error: MQTTError, _ takeovers: inout Takeovers) -> Duration {
+        let (pause, isTold) = takeovers.happened(at: .now)
+        health.set(.broker, name, .failing(error.description))
+        log.log(
+            level: isTold ? .error : .debug,
+            "another client uses this client id, and the broker has given it the session: each needs a client_id of its own",
+            metadata: [
+                "broker": "\(name)", "other": "\(presence.rival(of: name)?.description ?? "not known")",
+                "tried again in": "\(pause)",
+            ])
+        return pause
     }
 
     /// Goes by the orders that came last.
@@ -181,12 +206,14 @@ actor BrokerConnection {
         guard let fresh = newOrders.withLock({ $0.take() }) else { return false }
         let needsNewConnection = fresh.needsNewConnection(after: orders)
         orders = fresh
+        // What is not wanted any more is not served from now on.
+        presence.joined(groups(intake.granted.filter(fresh.filters.contains)), session: name)
         try intake.reload(filters: fresh.filters, fresh.rules, session: name)
         return needsNewConnection
     }
 
     /// Fills the batch.
-    private func read(_ client: Client, _ intake: MessageIntake) throws -> ReadOutcome {
+    func read(_ client: Client, _ intake: MessageIntake) throws -> ReadOutcome {
         while intake.messageCount < Self.batchMessages, intake.byteCount < journal.batchSize {
             let outcome = try client.read(limit: Self.readStep)
             if outcome != .limit { return outcome }
@@ -210,7 +237,7 @@ actor BrokerConnection {
     }
 
     /// Has the batch accepted, then lets the acknowledgements leave.
-    private func settle(_ client: Client, _ intake: MessageIntake) throws {
+    func settle(_ client: Client, _ intake: MessageIntake) throws {
         let isNew = intake.messageCount > 0
         if isNew {
             let taken = intake.take()

@@ -31,6 +31,14 @@ struct JournalLock: ~Copyable, Sendable {
         }
     }
 
+    /// Whether a process has the journal in the folder open just now.
+    static func isHeld(in folder: String) -> Bool {
+        let descriptor = open(folder + "/lock", O_RDWR | O_CLOEXEC)
+        guard descriptor >= 0 else { return false }
+        defer { close(descriptor) }
+        return flock(descriptor, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK
+    }
+
     private struct Note {
         var journal: NodeUUID
         var position: Int64

@@ -21,6 +21,9 @@ actor Dispatcher {
     private let progress: Progress
     private let budget: MemoryBudget
     private let receipts: Receipts
+    private let presence: Presence
+    /// Tells this run of the daemon from all others.
+    private let runID: String
     private let metrics: DomainMetrics
     private let reporter: DatabaseReporter
     private let log: Logger
@@ -30,6 +33,13 @@ actor Dispatcher {
     /// Of the connection.
     private let interrupter = Mutex<Interrupter?>(nil)
     private var connection: Connection?
+    /// Of the connection.
+    private var locks = PresenceLocks()
+    private var attendedAt = ContinuousClock.now
+    private var rivals: [String: PresenceHolder] = [:]
+    /// PostgreSQL's processes of earlier connections: it may not have noticed yet that they are gone.
+    private var formerProcesses: Set<Int32> = []
+    private var process: Int32?
     /// The last batch given to the lanes.
     private var position = JournalPosition.start
     /// What each lane had committed before this start: it is not given that again.
@@ -48,7 +58,7 @@ actor Dispatcher {
     init(
         domain: Live<Configuration.Domain>, database: DatabaseAccess, migrates: Bool, nodes: NodeIdentities,
         journal: Journal, handoff: Handoff, lanes: [Lane], progress: Progress, budget: MemoryBudget, receipts: Receipts,
-        metrics: DomainMetrics,
+        presence: Presence, runID: String, metrics: DomainMetrics,
         health: DomainHealth, log: Logger
     ) {
         executor = ThreadExecutor(name: "dispatch \(domain.current.name)")
@@ -63,6 +73,8 @@ actor Dispatcher {
         self.progress = progress
         self.budget = budget
         self.receipts = receipts
+        self.presence = presence
+        self.runID = runID
         self.metrics = metrics
         reporter = DatabaseReporter(component: "catalog", health: health, log: log)
         self.log = log
@@ -84,6 +96,7 @@ actor Dispatcher {
     func run() {
         guard start() else { return }
         loop: while true {
+            attend()
             switch handoff.next(after: position, timeout: trimmed < position ? Self.trimInterval : Self.probeInterval) {
             case .batches(let batches):
                 for stored in batches where !dispatch(stored) { break loop }
@@ -304,12 +317,53 @@ actor Dispatcher {
         }
     }
 
+    /// Says to other daemons what the broker connections want said. Failing is harmless: the next connection does it anew.
+    private func attend() {
+        let isChanged = presence.isChanged(since: locks.version)
+        let isTime = ContinuousClock.now - attendedAt >= Self.probeInterval
+        // Without a connection, somebody else makes the next one: nothing that waits in the journal waits for this.
+        guard isChanged || isTime, let connection, connection.isUsable else { return }
+        attendedAt = .now
+        let orders = presence.orders
+        guard isChanged || locks.lacks(orders) else { return }
+        do {
+            if process == nil { process = try connection.execute("SELECT pg_backend_pid()").int32(0, 0) }
+            let taken = try locks.follow(orders, run: runID, connection)
+            tell(try PresenceLocks.holders(ofSessions: taken, connection))
+            for leaving in orders.leaving {
+                let served = leaving.groups.filter { presence.isServed($0, besides: leaving.session) }
+                presence.left(try locks.leave(leaving.groups, served: served, connection), leaving)
+            }
+        } catch {
+            log.warning("cannot tell other daemons of this one", metadata: ["error": "\(error)"])
+            connection.close()
+        }
+    }
+
+    /// Two daemons with one client id end each other's connections to the broker.
+    private func tell(_ found: [String: PresenceHolder]) {
+        let others = found.filter { !formerProcesses.contains($0.value.processID) }
+        for (session, holder) in others where rivals[session] != holder {
+            log.error(
+                "another windrow uses this client id, and the broker gives it the session: each daemon needs a client_id of its own",
+                metadata: ["broker": "\(session)", "other": "\(holder)"])
+        }
+        for session in rivals.keys where others[session] == nil {
+            log.notice("the client id is this daemon's alone again", metadata: ["broker": "\(session)"])
+        }
+        rivals = others
+        presence.found(rivals: others)
+    }
+
     private func connected() throws(PostgresError) -> Connection {
         if let connection, connection.isUsable { return connection }
         let fresh = try database.connect("catalog")
         // Another server may number them otherwise.
         catalog.forget()
         connection = fresh
+        locks = PresenceLocks()
+        if let process { formerProcesses.insert(process) }
+        process = nil
         interrupter.withLock { $0 = fresh.interrupter }
         return fresh
     }

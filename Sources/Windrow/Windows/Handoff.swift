@@ -14,13 +14,14 @@ final class Handoff: Sendable {
         /// Of batches that are in the journal only.
         var times = ReceptionTimes()
         var isStopping = false
+        var isNudged = false
     }
 
     enum Next: Sendable {
         case batches([Journal.StoredBatch])
         /// There is more, but only in the journal.
         case readJournal
-        /// Nothing came within the timeout.
+        /// Nothing came within the timeout, or before somebody nudged.
         case nothing
         /// Stopped, and nothing is queued; the journal may hold more.
         case stopped
@@ -67,7 +68,8 @@ final class Handoff: Sendable {
             if position < state.last { return .readJournal }
             if !state.isLive { state.times.removeAll() }
             state.isLive = true
-            return nil
+            defer { state.isNudged = false }
+            return state.isNudged ? .nothing : nil
         } ?? .nothing
     }
 
@@ -78,6 +80,11 @@ final class Handoff: Sendable {
     /// back.
     func receivedAt(_ position: JournalPosition) -> ContinuousClock.Instant? {
         state.withLock { $0.times.take(at: position) }
+    }
+
+    /// Ends the waiting of now, or the next one.
+    func nudge() {
+        state.withLock { $0.isNudged = true }
     }
 
     func stop() {

@@ -110,12 +110,14 @@ actor BrokerConnection {
             tail: tail, log: log)
         var backoff = Backoff(first: .milliseconds(500), cap: .seconds(30))
         var takeovers = Takeovers()
+        var subscribedAt: ContinuousClock.Instant?
         var reported = ""
         while !wake.isStopping {
             if !journal.hasRoom {
                 waitForRoom()
                 continue
             }
+            subscribedAt = nil
             do {
                 if try takeOrders(intake) { backoff.reset() }
                 var options = Client.Options(orders.broker)
@@ -123,12 +125,17 @@ actor BrokerConnection {
                 try serve(Client(options, handler: intake), intake) {
                     backoff.reset()
                     reported = ""
+                    subscribedAt = .now
                 }
-            } catch let error as MQTTError where error.reason == .sessionTakenOver {
-                wake.wait(tell(error, &takeovers))
             } catch {
                 let message = String(describing: error)
                 health.set(.broker, name, .failing(message))
+                let hasRival = presence.rival(of: name) != nil
+                if let verdict = takeovers.ended(end(error, subscribedAt), hasRival: hasRival, at: .now) {
+                    tell(verdict, message)
+                    wake.wait(verdict.pause)
+                    continue
+                }
                 let pause = backoff.next()
                 // The same error again and again says nothing new.
                 log.log(
@@ -186,18 +193,23 @@ actor BrokerConnection {
         client.disconnect()
     }
 
-    /// - Returns: how long to leave the session to the other client.
-    private func tell(_ error: MQTTError, _ takeovers: inout Takeovers) -> Duration {
-        let (pause, isTold) = takeovers.happened(at: .now)
-        health.set(.broker, name, .failing(error.description))
+    private func end(_ error: any Error, _ subscribedAt: ContinuousClock.Instant?) -> Takeovers.End {
+        guard let error = error as? MQTTError, let subscribedAt else { return .other }
+        if error.reason == .sessionTakenOver { return .takenOver }
+        let isClosed = error.code == .connectionLost && error.reason == nil || error.errno == ECONNRESET
+        return isClosed ? .closed(after: .now - subscribedAt) : .other
+    }
+
+    private func tell(_ verdict: Takeovers.Verdict, _ message: String) {
         log.log(
-            level: isTold ? .error : .debug,
-            "another client uses this client id, and the broker has given it the session: each needs a client_id of its own",
+            level: verdict.isTold ? .error : .debug,
+            verdict.isCertain
+                ? "another client uses this client id, and the broker gives it the session: each needs a client_id of its own"
+                : "the broker ends the connection again and again: another client seems to use this client id; each needs one of its own",
             metadata: [
                 "broker": "\(name)", "other": "\(presence.rival(of: name)?.description ?? "not known")",
-                "tried again in": "\(pause)",
+                "pause": "\(verdict.pause)", "error": "\(message)",
             ])
-        return pause
     }
 
     /// Goes by the orders that came last.

@@ -12,8 +12,8 @@ final class Presence: Sendable {
         var version: Int
         /// All of them, connected or not: the broker keeps them.
         var sessions: Set<String>
-        /// Of shared subscriptions that the broker has granted.
-        var groups: Set<String>
+        /// By session: of shared subscriptions that the broker has granted.
+        var groups: [String: Set<String>]
         var leaving: [Leaving]
     }
 
@@ -99,8 +99,7 @@ final class Presence: Sendable {
     var orders: Orders {
         state.withLock { state in
             Orders(
-                version: state.version, sessions: state.sessions,
-                groups: state.groups.values.reduce(into: []) { $0.formUnion($1) }, leaving: state.leaving)
+                version: state.version, sessions: state.sessions, groups: state.groups, leaving: state.leaving)
         }
     }
 

@@ -332,7 +332,7 @@ actor Dispatcher {
             tell(try PresenceLocks.holders(ofSessions: taken, connection))
             for leaving in orders.leaving {
                 let served = leaving.groups.filter { presence.isServed($0, besides: leaving.session) }
-                presence.left(try locks.leave(leaving.groups, served: served, connection), leaving)
+                presence.left(try locks.leave(leaving, served: served, connection), leaving)
             }
         } catch {
             log.warning("cannot tell other daemons of this one", metadata: ["error": "\(error)"])

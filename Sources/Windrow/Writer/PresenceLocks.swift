@@ -45,16 +45,23 @@ struct PresenceLocks {
         sessions.formIntersection(orders.sessions)
         sessions.formUnion(
             try call("pg_try_advisory_lock", "session", orders.sessions.subtracting(sessions), connection))
-        try call("pg_advisory_unlock_shared", "group", groups.subtracting(orders.groups), connection)
-        groups.formIntersection(orders.groups)
-        groups.formUnion(
-            try call("pg_try_advisory_lock_shared", "group", orders.groups.subtracting(groups), connection))
+        let wanted = wanted(orders)
+        try call("pg_advisory_unlock_shared", "group", groups.subtracting(wanted), connection)
+        groups.formIntersection(wanted)
+        groups.formUnion(try call("pg_try_advisory_lock_shared", "group", wanted.subtracting(groups), connection))
         version = orders.version
         return orders.sessions.subtracting(sessions)
     }
 
     /// Whether something could not be had, and is worth another try.
-    func lacks(_ orders: Presence.Orders) -> Bool { sessions != orders.sessions || groups != orders.groups }
+    func lacks(_ orders: Presence.Orders) -> Bool { sessions != orders.sessions || groups != wanted(orders) }
+
+    /// The groups of this daemon's own sessions: what another daemon does with its client id counts as that one's.
+    private func wanted(_ orders: Presence.Orders) -> Set<String> {
+        orders.groups.reduce(into: []) { all, entry in
+            if sessions.contains(entry.key) { all.formUnion(entry.value) }
+        }
+    }
 
     /// Gives back the locks of the groups that somebody else is in as well.
     ///
@@ -62,10 +69,12 @@ struct PresenceLocks {
     /// - Parameter served: by another session of this daemon.
     /// - Returns: the groups.
     mutating func leave(
-        _ leaving: Set<String>, served: Set<String>, _ connection: Connection
+        _ leaving: Presence.Leaving, served: Set<String>, _ connection: Connection
     ) throws(PostgresError) -> Set<String> {
+        // Whoever has the session will go on with it.
+        guard sessions.contains(leaving.session) else { return [] }
         var left = served
-        for group in leaving.subtracting(served).sorted() {
+        for group in leaving.groups.subtracting(served).sorted() {
             let isLeft = try connection.transaction { () throws(PostgresError) -> Bool in
                 try connection.execute("SELECT pg_advisory_xact_lock(\(Self.key("leaving", "$1")))", [.text(group)])
                 let others = try Self.holders(of: [group], kind: "group", connection)

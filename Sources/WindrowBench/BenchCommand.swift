@@ -23,9 +23,10 @@ struct BenchCommand: ParsableCommand {
             known     the start with a million series in the database, and the memory that each takes
             journal   the start with ten million points in the journal
             islands   a domain beside another one whose PostgreSQL fails
+            several   two daemons of one lane each, with topics of their own, beside one of two lanes; the same messages
             """)
 
-    @Option(parsing: .upToNextOption, help: "Cases to run, see above; all but islands when not named.")
+    @Option(parsing: .upToNextOption, help: "Cases to run, see above; all but islands and several when not named.")
     var cases: [BenchCase] = []
 
     @Option(help: "Rounds; the median counts.")
@@ -45,7 +46,7 @@ struct BenchCommand: ParsableCommand {
         let sandbox = try Sandbox()
         let bench = Bench(sandbox: sandbox, rounds: rounds, size: size)
         var results: [Measurement] = []
-        for named in cases.isEmpty ? BenchCase.allCases.filter({ $0 != .islands }) : cases {
+        for named in cases.isEmpty ? BenchCase.allCases.filter({ $0 != .islands && $0 != .several }) : cases {
             results += try bench.run(named)
         }
         print("\n\(Measurement.header)")
@@ -59,5 +60,5 @@ struct BenchCommand: ParsableCommand {
 }
 
 enum BenchCase: String, CaseIterable, ExpressibleByArgument {
-    case single, batches, lanes, series, late, bulk, small, latency, known, journal, islands
+    case single, batches, lanes, series, late, bulk, small, latency, known, journal, islands, several
 }

@@ -98,6 +98,7 @@ final class Run {
             _ = try stage.recover()
         }
         stage.course.injection.store(0, ordering: .releasing)
+        stage.course.hasForgottenShares.store(false, ordering: .releasing)
         try injector.tidy(injection.kind)
     }
 

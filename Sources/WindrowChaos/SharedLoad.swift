@@ -4,6 +4,8 @@
 /// Of each series every point has a time of its own and one value for ever, whoever writes it and however often; and a window that is
 /// replaced is nobody else's.
 struct SharedLoad: Load {
+    static let isShared = true
+
     private(set) var model = Model()
     private var generator: Generator
     private let series: [SeriesName]

@@ -35,12 +35,12 @@ final class Subject {
         root = Self.root(number, of: count)
         let journal = count == 1 ? journal : journal.map { "\($0)/\(number)" }
         let stream = """
-                          - topic: stream/{node}/{tag}
-                            overwrite: replace_window
-                            max_gap: 365d
-                            max_span: 365d
+                      - topic: stream/{node}/{tag}
+                        overwrite: replace_window
+                        max_gap: 365d
+                        max_span: 365d
             """
-        let shared = "              - topic: $share/chaos/shared/{node}/{tag}"
+        let shared = "          - topic: $share/chaos/shared/{node}/{tag}"
         let more = (number == 0 ? [stream] : []) + (count > 1 ? [shared] : [])
         process = try DaemonProcess(
             domains: """

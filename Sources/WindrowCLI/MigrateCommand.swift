@@ -14,14 +14,14 @@ struct MigrateCommand: ParsableCommand {
     func run() throws {
         for domain in try options.load().domains {
             try describingErrors(of: domain.name) {
-                let schema = try Schema(domain.schema)
+                let migration = Migration(domain)
                 if print {
-                    Swift.print("-- Domain \(domain.name)\nBEGIN;\n\(schema.upgrades.joined(separator: "\n"))\nCOMMIT;")
+                    Swift.print("-- Domain \(domain.name)\nBEGIN;\n\(try migration.printed)\nCOMMIT;")
                 } else {
-                    let applied = try Migration(domain).run()
+                    let outcome = try migration.run()
                     Swift.print(
-                        "\(domain.name): schema \(schema.name) \(applied.isEmpty ? "was" : "is now") at version \(Schema.version)"
-                    )
+                        "\(domain.name): schema \(domain.schema) \(outcome.applied.isEmpty ? "was" : "is now") at version "
+                            + "\(Schema.version), storage engine \(outcome.engine)")
                 }
             }
         }

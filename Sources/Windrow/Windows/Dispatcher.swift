@@ -125,6 +125,7 @@ actor Dispatcher {
             } else {
                 try database.schema.check(connection)
             }
+            try prepareStorage(connection)
             let positions = LanePositions(schema: database.schema, journal: journal.uuid)
             let loaded = try positions.load(lanes: lanes.count, connection)
             if loaded.allSatisfy({ $0 <= journal.lastPositionAtOpen }) { return loaded }
@@ -148,6 +149,15 @@ actor Dispatcher {
         }
         progress.dispatched(through: position)
         return true
+    }
+
+    private func prepareStorage(_ connection: Connection) throws {
+        let storage = PointStorage(domain.current.storage, database.schema)
+        let found = migrates ? try storage.prepare(connection) : try database.schema.engine(connection) ?? .plain
+        guard found != storage.wanted else { return }
+        log.warning(
+            "points are not stored by the engine that the configuration names; they are written as it is, and `windrow migrate` changes it",
+            metadata: ["engine": "\(found.rawValue)", "storage.engine": "\(storage.wanted.rawValue)"])
     }
 
     // MARK: Dispatching

@@ -56,19 +56,26 @@ struct FlushSession: ~Copyable {
             self.inDoubt = nil
             if let reached, reached >= position { return inDoubt }
         }
-        let unknown = windows.map(\.id).filter { newest[$0] == nil }
+        let unknown = windows.filter { newest[$0.id] == nil && !$0.window.points.isEmpty }
         if !unknown.isEmpty {
             newest.merge(try flush.newest(unknown, connection)) { _, found in found }
         }
         var committing: Written?
         // A connection that has survived has told how the flush ended.
         defer { inDoubt = connection.isUsable ? nil : committing }
+        func run() throws(PostgresError) -> FlushOutcome {
+            try flush.run(windows, newest: newest, expectsUpdates: expectsUpdates, through: position, on: connection) {
+                committing = ($0, [])
+            }
+        }
         do throws(PostgresError) {
-            let outcome = try flush.run(
-                windows, newest: newest, expectsUpdates: expectsUpdates, through: position, on: connection
-            ) { committing = ($0, []) }
-            return (outcome, [])
+            return (try run(), [])
         } catch {
+            if error.isMissingPartition {
+                let times = windows.lazy.flatMap { $0.window.points.lazy.map(\.timestamp) }
+                guard try PartitionSet(database.schema).make(for: times, connection) else { throw error }
+                return (try run(), [])
+            }
             guard error.verdict == .reject else { throw error }
         }
         var kept: [RefusedItem] = []
@@ -129,9 +136,14 @@ struct FlushSession: ~Copyable {
         // What is committed is forgotten elsewhere, so commits must be durable whatever the role's default is.
         try fresh.execute(
             "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'")
+        let engine = try database.schema.engine(fresh) ?? .plain
+        if engine == .timescaledb {
+            // A flush into compressed chunks must not fail for its size.
+            try fresh.script("SET timescaledb.max_tuples_decompressed_per_dml_transaction = 0")
+        }
         let flush = Flush(
             schema: database.schema, journal: journal(), lane: lane,
-            isPartitioned: try database.schema.hasPartitionedPoints(fresh))
+            engine: engine)
         // Another server may know other points than the last one.
         newest.removeAll()
         connection = fresh

@@ -30,7 +30,7 @@ private let journal = NodeUUID(high: 7, low: 7)
 
     init() throws {
         fixture = try WriterFixture()
-        flush = Flush(schema: fixture.schema, journal: journal, lane: 0, isPartitioned: false)
+        flush = Flush(schema: fixture.schema, journal: journal, lane: 0, engine: .plain)
         var catalog = fixture.catalog()
         let connection = fixture.connection
         series = try #require(try catalog.resolve([seriesName(1)], connection).first ?? nil)
@@ -50,7 +50,7 @@ private let journal = NodeUUID(high: 7, low: 7)
     private func run(
         _ window: PendingWindow, newest: Newest? = nil, expectsUpdates: Bool = false, through position: Int64? = nil
     ) throws -> FlushOutcome {
-        let known = try newest.map { [series: $0] } ?? flush.newest([series], fixture.connection)
+        let known = try newest.map { [series: $0] } ?? flush.newest([(series, window)], fixture.connection)
         return try flush.run(
             [(series, window)], newest: known, expectsUpdates: expectsUpdates,
             through: JournalPosition(position ?? positions.next()), on: fixture.connection
@@ -180,7 +180,7 @@ private let journal = NodeUUID(high: 7, low: 7)
                 window.settle()
                 return (id: id, window: window)
             }
-            let newest = try flush.newest(windows.map(\.id), fixture.connection)
+            let newest = try flush.newest(windows, fixture.connection)
             _ = try flush.run(
                 windows, newest: newest, expectsUpdates: expectsUpdates, through: JournalPosition(positions.next()),
                 on: fixture.connection
@@ -197,7 +197,7 @@ private let journal = NodeUUID(high: 7, low: 7)
         let positions = LanePositions(schema: fixture.schema, journal: journal)
         #expect(try positions.load(lanes: 2, fixture.connection) == [.start, .start])
         for (lane, position) in [(0, Int64(5)), (1, 9)] {
-            _ = try Flush(schema: fixture.schema, journal: journal, lane: lane, isPartitioned: false).run(
+            _ = try Flush(schema: fixture.schema, journal: journal, lane: lane, engine: .plain).run(
                 [], newest: [:], expectsUpdates: false, through: JournalPosition(position), on: fixture.connection
             ) { _ in }
         }

@@ -102,6 +102,10 @@ private struct SettingList {
         defer { groups = [] }
         add(secret: "\(key).postgres", domain.postgres.reveal, .restart)
         add("\(key).schema", domain.schema, .restart)
+        add("\(key).storage.engine", domain.storage.engine.rawValue, .restart)
+        add("\(key).storage.interval", "\(domain.storage.interval)", .restart)
+        add("\(key).storage.retention", domain.storage.retention?.description ?? "off", .restart)
+        add("\(key).storage.compress_after", domain.storage.compressAfter?.description ?? "off", .restart)
         add("\(key).lanes", "\(domain.lanes)", .restart)
         add("\(key).unknown_nodes", domain.unknownNodes.rawValue)
         add("\(key).flush.interval", domain.flush.interval)

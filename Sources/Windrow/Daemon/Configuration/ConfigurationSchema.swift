@@ -16,9 +16,10 @@ struct ConfigurationSchema {
         static let journal = ["directory", "max_size", "max_dead_letters"]
         static let limits = ["memory"]
         static let domain = [
-            "postgres", "schema", "unknown_nodes", "lanes", "flush", "timestamps", "replace", "silent_after",
+            "postgres", "schema", "storage", "unknown_nodes", "lanes", "flush", "timestamps", "replace", "silent_after",
             "keys_file", "mqtt",
         ]
+        static let storage = ["engine", "interval", "retention", "compress_after"]
         static let flush = ["interval", "max_points"]
         static let timestamps = ["oldest", "newest"]
         static let replace = ["max_span"]
@@ -30,7 +31,8 @@ struct ConfigurationSchema {
         static let subscription = ["topic", "overwrite", "epoch", "max_gap", "max_span"]
 
         static let all =
-            top + http + journal + limits + domain + flush + timestamps + replace + broker + tls + subscription
+            top + http + journal + limits + domain + storage + flush + timestamps + replace + broker + tls
+            + subscription
     }
 
     static let longestSpan = Duration.seconds(36_500 * 86_400)

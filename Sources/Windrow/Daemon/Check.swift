@@ -150,7 +150,8 @@ public struct Check {
                 verdict: version >= 130_000 ? .good : .wrong, subject: subject,
                 message: "\(connection.endpoint), version \(version / 10_000).\(version % 10_000)"
                     + (version >= 130_000 ? "" : "; Windrow needs 13 or newer"))
-            return [reached, try checkSchema(schema, domain, connection)]
+            return try [reached, checkSchema(schema, domain, connection)]
+                + StorageCheck(domain, schema).run(connection)
         } catch {
             let isDown = error.endsConnection
             let hint = error.operation == .connect ? "; start it, or mend `postgres` in the configuration" : ""

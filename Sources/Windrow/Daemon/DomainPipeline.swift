@@ -21,6 +21,7 @@ final class DomainPipeline: Sendable {
     private let reader: PointReader
     private let receipts: Receipts
     private let upkeep: JournalUpkeep
+    private let storage: StorageUpkeep?
     private let acceptance: Acceptance
     private let dispatcher: Dispatcher
     private let lanes: [Lane]
@@ -81,6 +82,7 @@ final class DomainPipeline: Sendable {
             domain: domain.name, journal: journal,
             retry: try DeadLetterRetry(
                 journal: journal, acceptance: acceptance, metrics: metrics, rules: rules, log: log), log: log)
+        storage = domain.storage.engine == .partitions ? StorageUpkeep(settings, database, log: log) : nil
         let reader = PointReader(domain: domain.name, database: database, log: log)
         bridge = DomainBridge(
             settings, http: http, acceptance: acceptance, journal: journal, receipts: receipts, reader: reader,
@@ -118,13 +120,16 @@ final class DomainPipeline: Sendable {
         async let writing: Void = Self.run(lanes) { await $0.run() }
         async let taking: Void = brokers.run()
         async let keeping: Void = upkeep.run()
+        async let partitioning: Void? = storage?.run()
 
         // Ends by throwing when the task is cancelled instead: the stages are stopped all the same.
         try? await gracefulShutdown()
         brokers.stop()
         upkeep.stop()
+        storage?.stop()
         await taking
         await keeping
+        await partitioning
         acceptance.stop()
         await accepting
         dispatcher.stop()

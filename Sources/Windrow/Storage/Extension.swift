@@ -45,33 +45,27 @@ struct Extension: Sendable {
     /// - Returns: its schema.
     /// - Throws: `PostgresError`, or a `StorageError` that says what is missing.
     func require(_ connection: Connection) throws -> String {
+        if let obstacle = try obstacle(connection) { throw obstacle }
         if let schema = try schema(connection) { return schema }
-        let rows = try connection.execute(
-            """
-            SELECT EXISTS (SELECT FROM pg_available_extensions WHERE name = $1),
-                (SELECT rolsuper FROM pg_roles WHERE rolname = current_user)
-            """, [.text(name)])
-        guard try rows.bool(0, 0) else { throw StorageError.notInstalled(self, connection.endpoint) }
-        guard try rows.bool(0, 1) else {
-            throw StorageError.notCreated(self, connection.endpoint, try grants(connection))
-        }
         try connection.script(creation)
         return try schema(connection) ?? "public"
     }
 
-    /// What this user needs besides, as SQL for an administrator; empty when it has all.
-    private func grants(_ connection: Connection) throws(PostgresError) -> String {
-        guard name == Self.partman.name else { return "" }
-        let user = try connection.execute("SELECT quote_ident(current_user)").text(0, 0)
-        return "; " + Self.partmanGrants(user, schema: "partman")
+    /// What keeps this user from using it, or from making it first; nil when nothing does.
+    func obstacle(_ connection: Connection) throws(PostgresError) -> StorageError? {
+        if let schema = try schema(connection) { return try missingGrants(in: schema, connection) }
+        let rows = try connection.execute(
+            """
+            SELECT EXISTS (SELECT FROM pg_available_extensions WHERE name = $1), rolsuper, quote_ident(current_user)
+            FROM pg_roles WHERE rolname = current_user
+            """, [.text(name)])
+        if try !rows.bool(0, 0) { return .notInstalled(self, connection.endpoint) }
+        if try rows.bool(0, 1) { return nil }
+        return .notCreated(self, connection.endpoint, grants(to: try rows.text(0, 2), schema: "partman"))
     }
 
-    private static func partmanGrants(_ user: String, schema: String) -> String {
-        "GRANT ALL ON SCHEMA \(schema) TO \(user); GRANT ALL ON ALL TABLES IN SCHEMA \(schema) TO \(user)"
-    }
-
-    /// Throws when pg_partman is there and this user may not use it.
-    static func requirePartmanPrivileges(_ schema: String, _ connection: Connection) throws {
+    private func missingGrants(in schema: String, _ connection: Connection) throws(PostgresError) -> StorageError? {
+        guard name == Self.partman.name else { return nil }
         let rows = try connection.execute(
             """
             SELECT has_schema_privilege($1::regnamespace, 'USAGE') AND has_schema_privilege($1::regnamespace, 'CREATE')
@@ -80,8 +74,14 @@ struct Extension: Sendable {
                     'INSERT'),
                 quote_ident(current_user)
             """, [.text(schema)])
-        if try rows.bool(0, 0) { return }
-        throw StorageError.notGranted(.partman, partmanGrants(try rows.text(0, 1), schema: schema))
+        if try rows.bool(0, 0) { return nil }
+        return .notGranted(self, grants(to: try rows.text(0, 1), schema: schema))
+    }
+
+    /// What its functions need of their caller, as SQL; empty when nothing.
+    private func grants(to user: String, schema: String) -> String {
+        guard name == Self.partman.name else { return "" }
+        return "GRANT ALL ON SCHEMA \(schema) TO \(user); GRANT ALL ON ALL TABLES IN SCHEMA \(schema) TO \(user)"
     }
 }
 
@@ -98,7 +98,7 @@ enum StorageError: Error, Sendable, CustomStringConvertible {
                 + "or choose another engine"
         case .notCreated(let needed, let endpoint, let grants):
             "PostgreSQL at \(endpoint) has the extension \(needed.name), but not in this database; a superuser has to run there: "
-                + needed.creation + grants
+                + needed.creation + (grants.isEmpty ? "" : "; \(grants)")
         case .notGranted(let needed, let grants):
             "this user may not use the extension \(needed.name); its owner has to run: \(grants)"
         }

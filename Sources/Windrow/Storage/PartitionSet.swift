@@ -76,18 +76,22 @@ struct PartitionSet {
 
     /// Makes partitions ahead of need, and drops those that the retention has passed.
     /// - Returns: how many partitions came and went; nil when pg_partman does not look after the table.
-    func maintain(_ connection: Connection) throws(PostgresError) -> (made: Int, dropped: Int)? {
+    func maintain(
+        _ storage: Configuration.Storage, _ connection: Connection
+    ) throws(PostgresError) -> (made: Int, dropped: Int)? {
         guard let partman = try Extension.partman.schema(connection), let interval = try interval(partman, connection)
         else { return nil }
         let before = try partitions(connection)
         let now = Timestamp.now
         _ = try make(for: (0...Self.ahead).map { now.advanced(by: $0, interval) }, connection)
-        try connection.script("SET timezone = 'UTC'")
+        try connection.script("SET timezone = 'UTC'; \(setRetention(storage, partman: partman))")
         try connection.execute(
             "SELECT \(partman).run_maintenance(\(parent), p_analyze => false, p_jobmon => false)")
         let after = try partitions(connection)
         return (after.subtracting(before).count, before.subtracting(after).count)
     }
+
+    func count(_ connection: Connection) throws(PostgresError) -> Int { try partitions(connection).count }
 
     /// By name.
     private func partitions(_ connection: Connection) throws(PostgresError) -> Set<String> {

@@ -45,7 +45,6 @@ struct PointStorage {
     /// The SQL that makes a table of the engine, empty, once its extension is there. To be run in a transaction.
     func script(_ connection: Connection, table: String = "point") throws -> String {
         let home = try Extension.of(wanted)?.require(connection)
-        if wanted == .partitions, let home { try Extension.requirePartmanPrivileges(home, connection) }
         return script(table: table, extensionSchema: home ?? "")
     }
 

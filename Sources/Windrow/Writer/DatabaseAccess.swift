@@ -51,7 +51,9 @@ final class DatabaseReporter {
         guard isNews || lastReport.map({ .now - $0 >= Self.reminder }) ?? true else { return }
         lastReport = .now
         lastMessage = message
-        let isHopeless = error is SchemaError || (error as? PostgresError)?.verdict == .stop
+        let isHopeless =
+            error is SchemaError || error is StorageError
+            || (error as? PostgresError)?.verdict == .stop
         log.log(
             level: isHopeless ? .critical : .error,
             isHopeless

@@ -136,58 +136,6 @@ private let journal = NodeUUID(high: 7, low: 7)
         #expect(try positions.load(lane: 0, fixture.connection) == JournalPosition(5))
         #expect(try stored() == [1: 1])
     }
-
-    @Test(
-        "any cut of the same edits into flushes gives the same table, and so does replaying a suffix: in PostgreSQL itself"
-    )
-    func laws() throws {
-        var catalog = fixture.catalog()
-        let connection = fixture.connection
-        for seed in UInt64(0)..<150 {
-            var random = RandomEdits(seed: seed)
-            let names = (1...3).map { seriesName(Int64(seed) * 10 + $0) }
-            let ids = try catalog.resolve(names, connection).compactMap { $0 }
-            let edits = (0..<Int.random(in: 2...12, using: &random.generator)).map { _ in
-                (place: Int.random(in: 0..<3, using: &random.generator), edit: random.edit())
-            }
-            var expected = NaiveTable()
-            for (place, edit) in edits { expected.apply(edit.action, edit.points, to: names[place]) }
-
-            // Once in random cuts, then a random suffix once more.
-            var cuts = Set((1..<edits.count).filter { _ in Bool.random(using: &random.generator) })
-            cuts.insert(edits.count)
-            let expectsUpdates = Bool.random(using: &random.generator)
-            try write(edits, cuts: cuts, to: ids, expectsUpdates: expectsUpdates)
-            let suffix = Array(edits[Int.random(in: 0..<edits.count, using: &random.generator)...])
-            try write(suffix, cuts: [edits.count], to: ids, expectsUpdates: !expectsUpdates)
-
-            let stored = try fixture.table().filter { names.contains($0.key) }
-            #expect(stored == expected.rows, "seed \(seed): \(edits)")
-            if stored != expected.rows { return }
-        }
-    }
-
-    private func write(
-        _ edits: [(place: Int, edit: (action: EditAction, points: [Point]))], cuts: Set<Int>, to ids: [SeriesID],
-        expectsUpdates: Bool
-    ) throws {
-        var pending: [SeriesID: PendingWindow] = [:]
-        for (number, (place, edit)) in edits.enumerated() {
-            pending[ids[place], default: PendingWindow()].fold(edit.action, edit.points[...])
-            guard cuts.contains(number + 1) || number + 1 == edits.count else { continue }
-            let windows = pending.keys.sorted().map { id in
-                var window = pending[id] ?? PendingWindow()
-                window.settle()
-                return (id: id, window: window)
-            }
-            let newest = try flush.newest(windows, fixture.connection)
-            _ = try flush.run(
-                windows, newest: newest, expectsUpdates: expectsUpdates, through: JournalPosition(positions.next()),
-                on: fixture.connection
-            ) { _ in }
-            pending = [:]
-        }
-    }
 }
 
 @Suite struct LanePositionsTests {

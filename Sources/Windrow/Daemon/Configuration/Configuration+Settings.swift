@@ -104,7 +104,7 @@ private struct SettingList {
         add("\(key).schema", domain.schema, .restart)
         add("\(key).storage.engine", domain.storage.engine.rawValue, .restart)
         add("\(key).storage.interval", "\(domain.storage.interval)", .restart)
-        add("\(key).storage.retention", domain.storage.retention?.description ?? "off", .restart)
+        add("\(key).storage.retention", domain.storage.retention?.description ?? "off")
         add("\(key).storage.compress_after", domain.storage.compressAfter?.description ?? "off", .restart)
         add("\(key).lanes", "\(domain.lanes)", .restart)
         add("\(key).unknown_nodes", domain.unknownNodes.rawValue)

@@ -21,6 +21,9 @@ struct FlushSession: ~Copyable {
     private var newest: [SeriesID: Newest] = [:]
     /// Whether most points that were merged to overwrite found another value, the last time.
     private var expectsUpdates = false
+    /// A flush took too long: the planner may take a table that was nearly empty when it last looked for one that still is, and
+    /// read all of it for each point.
+    private var doubtsStatistics = false
     /// What a flush would have done of which it is not known whether it was committed.
     private var inDoubt: Written?
 
@@ -113,6 +116,7 @@ struct FlushSession: ~Copyable {
         guard let error = error as? PostgresError else { return }
         if error.sqlState == .queryCanceled || error.kind == .timedOut {
             statementTimeout = min(statementTimeout * 2, .seconds(3600))
+            doubtsStatistics = true
         }
         if error.sqlState == .deadlockDetected || error.sqlState == .serializationFailure, connection?.isUsable == true
         {
@@ -137,6 +141,10 @@ struct FlushSession: ~Copyable {
         try fresh.execute(
             "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'")
         let engine = try database.schema.engine(fresh) ?? .plain
+        if doubtsStatistics, engine == .plain {
+            try fresh.execute("ANALYZE (SKIP_LOCKED) \(database.schema.qualified("point"))")
+        }
+        doubtsStatistics = false
         if engine == .timescaledb {
             // A flush into compressed chunks must not fail for its size.
             try fresh.script("SET timescaledb.max_tuples_decompressed_per_dml_transaction = 0")

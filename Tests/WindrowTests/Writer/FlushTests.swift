@@ -138,6 +138,40 @@ private let journal = NodeUUID(high: 7, low: 7)
     }
 }
 
+@Suite struct FlushSessionTests {
+    @Test("a flush that stalls because the planner takes the table for an empty one goes through the next time")
+    func staleStatistics() throws {
+        let fixture = try WriterFixture()
+        var catalog = fixture.catalog()
+        let series = try #require(try catalog.resolve([seriesName(1)], fixture.connection).first ?? nil)
+        let fill = """
+            INSERT INTO windrow.point
+            SELECT \(series.number), 'epoch'::timestamptz + n * interval '1 us', 1 FROM generate_series(1, 200000) n
+            """
+        try fixture.connection.script(
+            """
+            ALTER TABLE windrow.point SET (autovacuum_enabled = false);
+            \(fill); DELETE FROM windrow.point WHERE ts < 'epoch'::timestamptz + 200000 * interval '1 us'
+            """)
+        try fixture.connection.script("VACUUM ANALYZE windrow.point")
+        try fixture.connection.script("\(fill) ON CONFLICT DO NOTHING")
+
+        var database = DatabaseAccess(connectionString: Secret(fixture.conninfo), schema: fixture.schema)
+        database.statementTimeout = .seconds(1)
+        var session = FlushSession(
+            database, purpose: "test", lane: 0, interruption: Interruption(), journal: { journal })
+        let edits = (1...Int64(5000)).map { (EditAction.replace(range($0 * 9, $0 * 9 + 3)), [point($0 * 9, 2)]) }
+        let windows = [(id: series, window: window(edits))]
+        let error = #expect(throws: PostgresError.self) {
+            try session.write(windows, through: JournalPosition(1)) { _, _ in }
+        }
+        #expect(error?.sqlState == .queryCanceled)
+        session.recover(from: try #require(error))
+        let written = try session.write(windows, through: JournalPosition(1)) { _, _ in }
+        #expect(written.outcome.inserted == 5000)
+    }
+}
+
 @Suite struct LanePositionsTests {
     @Test("lanes continue where they were; after a change of their number all start at the lowest position")
     func laneCount() throws {

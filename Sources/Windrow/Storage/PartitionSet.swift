@@ -46,7 +46,7 @@ struct PartitionSet {
         let retention = storage.retention.map { "'\($0)'" } ?? "NULL"
         return """
             UPDATE \(partman).part_config SET retention = \(retention)
-            WHERE parent_table = \(parent) AND retention IS DISTINCT FROM \(retention);
+            WHERE parent_table = \(parent) AND retention IS DISTINCT FROM \(retention)
             """
     }
 

@@ -39,12 +39,14 @@ struct Flush {
     private let setPosition: String
     private let findNewest: String
     private let engine: PointEngine
+    private let point: String
     private let journal: UUIDBytes
     private let lane: Int32
 
     init(schema: Schema, journal: NodeUUID, lane: Int, engine: PointEngine) {
         let point = schema.qualified("point")
         self.engine = engine
+        self.point = point
         self.journal = UUIDBytes(journal)
         self.lane = Int32(lane)
         // The planner leaves out the partitions that a statement names no time of, however many there are.
@@ -269,6 +271,14 @@ struct Flush {
             outcome.inserted += inserted
             outcome.kept += tentative.series.count - inserted
         }
+    }
+
+    /// What the operator can do where PostgreSQL says nothing of it.
+    func hint(for error: PostgresError) -> String? {
+        guard engine == .timescaledb, error.verdict == .stop else { return nil }
+        return
+            "if a compressed chunk is in the way, decompress it: SELECT decompress_chunk(c, true) FROM show_chunks('\(point)') c; "
+            + "the points wait, and are written then"
     }
 
     func advance(to position: JournalPosition, _ connection: Connection) throws(PostgresError) {

@@ -79,7 +79,11 @@ struct FlushSession: ~Copyable {
                 guard try PartitionSet(database.schema).make(for: times, connection) else { throw error }
                 return (try run(), [])
             }
-            guard error.verdict == .reject else { throw error }
+            guard error.verdict == .reject else {
+                var error = error
+                error.hint = error.hint ?? flush.hint(for: error)
+                throw error
+            }
         }
         var kept: [RefusedItem] = []
         let outcome = try flush.runIsolating(windows, through: position, on: connection) { outcome, refused in
@@ -146,8 +150,12 @@ struct FlushSession: ~Copyable {
         }
         doubtsStatistics = false
         if engine == .timescaledb {
-            // A flush into compressed chunks must not fail for its size.
-            try fresh.script("SET timescaledb.max_tuples_decompressed_per_dml_transaction = 0")
+            // A flush into compressed chunks must not fail for its size. Older versions know no such limit.
+            try fresh.execute(
+                """
+                SELECT set_config(name, '0', false) FROM pg_settings
+                WHERE name = 'timescaledb.max_tuples_decompressed_per_dml_transaction'
+                """)
         }
         let flush = Flush(
             schema: database.schema, journal: journal(), lane: lane,

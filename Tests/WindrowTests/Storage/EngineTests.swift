@@ -173,6 +173,35 @@ enum Ground: String, CaseIterable, CustomTestStringConvertible {
         #expect(outcome.inserted == 1)
     }
 
+    @Test(
+        "every kind of edit goes into compressed chunks, too",
+        .enabled(
+            if: Ground.found.contains(.timescaledb), "the extension timescaledb is not installed in this PostgreSQL"))
+    func compressedChunks() throws {
+        let fixture = try WriterFixture()
+        try fixture.asSuperuser { try $0.script("CREATE EXTENSION IF NOT EXISTS timescaledb") }
+        let storage = Configuration.Storage(engine: .timescaledb, compressAfter: .days(30))
+        _ = try PointStorage(storage, fixture.schema).prepare(fixture.connection)
+        var catalog = fixture.catalog()
+        let ids = try catalog.resolve([seriesName(1)], fixture.connection).compactMap { $0 }
+        var session = FlushSession(
+            DatabaseAccess(connectionString: Secret(fixture.conninfo), schema: fixture.schema), purpose: "test",
+            lane: 0,
+            interruption: Interruption(), journal: { journal })
+        func write(_ action: EditAction, _ points: [(Int64, Double)], through position: Int64) throws -> FlushOutcome {
+            let points = points.map { Point(timestamp: Timestamp(microseconds: $0.0), value: $0.1) }
+            let windows = Self.windows(of: [(0, (action, points))], cuts: [1], ids)[0]
+            return try session.write(windows, through: JournalPosition(position)) { _, _ in }.outcome
+        }
+        _ = try write(.insert, (1...2000).map { ($0, 1) }, through: 1)
+        try fixture.connection.script("SELECT compress_chunk(c) FROM show_chunks('windrow.point') c")
+        #expect(try write(.insert, [(5, 9), (3000, 3)], through: 2).kept == 1)
+        #expect(try write(.update, [(5, 9), (2500, 4)], through: 3).updated == 1)
+        let range = TimeRange(first: Timestamp(microseconds: 10), last: Timestamp(microseconds: 1999))
+        #expect(try write(.replace(range), [(11, 2)], through: 4).deletions.map(\.deleted) == [1990])
+        #expect(try fixture.table()[seriesName(1)]?.count == 2000 + 2 - 1990 + 1)
+    }
+
     @Test("a flush opens only the partitions that it touches")
     func pruning() throws {
         let fixture = try WriterFixture()

@@ -49,6 +49,36 @@ import WindrowTestSupport
         #expect(try fixture.schema.engine(fixture.connection) == .plain)
     }
 
+    @Test("the SQL that is printed makes what `prepare` makes, from an empty database on")
+    func printed() throws {
+        try allowPartman()
+        let name = try Schema("printed")
+        try fixture.connection.transaction { () throws(PostgresError) in
+            try fixture.connection.script(name.upgrades.joined(separator: "\n"))
+            try fixture.connection.script(PointStorage(weekly, name).printed ?? "")
+        }
+        #expect(try name.engine(fixture.connection) == .partitions)
+        #expect(try PartitionSet(name).interval(fixture.connection) == .weeks(1))
+        #expect(PointStorage(Configuration.Storage(), name).printed == nil)
+    }
+
+    @Test("what is printed for TimescaleDB and Citus is what their documents name")
+    func printedElsewhere() throws {
+        let storage = Configuration.Storage(
+            engine: .timescaledb, interval: .days(1), retention: .years(2), compressAfter: .days(30))
+        let hypertable = try #require(PointStorage(storage, fixture.schema).printed)
+        for call in [
+            #"create_hypertable('"windrow".point', by_range('ts', INTERVAL '1 day'), create_default_indexes => false)"#,
+            #"add_compression_policy('"windrow".point', compress_after => INTERVAL '30 days')"#,
+            #"add_retention_policy('"windrow".point', drop_after => INTERVAL '2 years')"#,
+            "timescaledb.compress_segmentby = 'series_id'",
+        ] {
+            #expect(hypertable.contains(call))
+        }
+        let distributed = try #require(PointStorage(Configuration.Storage(engine: .citus), fixture.schema).printed)
+        #expect(distributed.contains(#"create_distributed_table('"windrow".point', 'series_id')"#))
+    }
+
     @Test("what is missing is told with the SQL that mends it")
     func obstacles() throws {
         let storage = PointStorage(weekly, fixture.schema)
@@ -122,7 +152,8 @@ import WindrowTestSupport
     @Test(
         "maintenance makes partitions ahead and drops what the retention has passed, whole",
         arguments: [
-            (CalendarInterval.months(1), CalendarInterval.months(3), 7), (.years(1), .years(9), 1), (.weeks(1), .weeks(5), 5),
+            (CalendarInterval.months(1), CalendarInterval.months(3), 7), (.years(1), .years(9), 1),
+            (.weeks(1), .weeks(5), 5),
         ])
     func maintenance(interval: CalendarInterval, retention: CalendarInterval, dropped: Int) throws {
         try allowPartman()

@@ -72,26 +72,44 @@ struct FlushSession: ~Copyable {
             }
         }
         do throws(PostgresError) {
-            return (try run(), [])
-        } catch {
-            if error.isMissingPartition {
-                let times = windows.lazy.flatMap { $0.window.points.lazy.map(\.timestamp) }
-                guard try PartitionSet(database.schema).make(for: times, connection) else { throw error }
+            do throws(PostgresError) {
+                return (try run(), [])
+            } catch {
+                guard try makePartitions(for: windows, missedBy: error, connection) else { throw error }
                 return (try run(), [])
             }
+        } catch {
             guard error.verdict == .reject else {
                 var error = error
                 error.hint = error.hint ?? flush.hint(for: error)
                 throw error
             }
         }
-        var kept: [RefusedItem] = []
-        let outcome = try flush.runIsolating(windows, through: position, on: connection) { outcome, refused in
-            if !refused.isEmpty { try keep(refused, connection) }
-            kept = refused
-            committing = (outcome, refused)
+        func runIsolating() throws -> Written {
+            var kept: [RefusedItem] = []
+            let outcome = try flush.runIsolating(windows, through: position, on: connection) { outcome, refused in
+                if !refused.isEmpty { try keep(refused, connection) }
+                kept = refused
+                committing = (outcome, refused)
+            }
+            return (outcome, kept)
         }
-        return (outcome, kept)
+        do {
+            return try runIsolating()
+        } catch let error as PostgresError {
+            guard try makePartitions(for: windows, missedBy: error, connection) else { throw error }
+            return try runIsolating()
+        }
+    }
+
+    /// Makes the partitions that points had none of.
+    /// - Returns: false when that was not what the flush failed for, or nobody looks after the partitions.
+    private func makePartitions(
+        for windows: [(id: SeriesID, window: PendingWindow)], missedBy error: PostgresError, _ connection: Connection
+    ) throws(PostgresError) -> Bool {
+        guard error.isMissingPartition else { return false }
+        return try PartitionSet(database.schema).make(
+            for: windows.lazy.flatMap { $0.window.points.lazy.map(\.timestamp) }, connection)
     }
 
     /// Learns from a flush that is committed.

@@ -142,9 +142,15 @@ import WindrowTestSupport
         #expect(written.outcome.inserted == 26)
         #expect(try fixture.table()[seriesName(1)]?.count == 26)
 
+        // A row that is refused besides does not keep them from being made.
+        try fixture.connection.script("ALTER TABLE windrow.point ADD CHECK (v <> 1 OR ts <> '1985-05-05T00:00:00Z')")
+        var kept: [RefusedItem] = []
+        let rest = try session.write(window(1984...1986), through: JournalPosition(2)) { refused, _ in kept = refused }
+        #expect(rest.outcome.inserted == 2 && kept.count == 1)
+
         try fixture.connection.script("DELETE FROM partman.part_config")
         let error = #expect(throws: PostgresError.self) {
-            try session.write(window(1980...1980), through: JournalPosition(2)) { _, _ in }
+            try session.write(window(1980...1980), through: JournalPosition(3)) { _, _ in }
         }
         #expect(error?.verdict == .stop)
     }

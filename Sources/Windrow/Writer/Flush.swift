@@ -53,14 +53,15 @@ struct Flush {
         func within(_ first: String, _ last: String) -> String {
             engine.isDividedByTime ? " AND p.ts BETWEEN \(first) AND \(last)" : ""
         }
+        let isSimple = engine.takesSimpleStatementsOnly
         let delete = """
             DELETE FROM \(point) p
-            USING unnest($1::integer[], $2::timestamptz[], $3::timestamptz[]) WITH ORDINALITY
-                AS r (series_id, first, last, place)
+            USING unnest($1::integer[], $2::timestamptz[], $3::timestamptz[])
+                \(isSimple ? "AS r (series_id, first, last)" : "WITH ORDINALITY AS r (series_id, first, last, place)")
             WHERE p.series_id = r.series_id AND p.ts BETWEEN r.first AND r.last\(within("$4", "$5"))
             """
         deleteRanges =
-            engine.takesSimpleStatementsOnly
+            isSimple
             ? "\(delete) RETURNING p.series_id, p.ts"
             : "WITH gone AS (\(delete) RETURNING r.place) SELECT place, count(*) FROM gone GROUP BY place"
         copyPoints = "COPY \(point) (series_id, ts, v) FROM STDIN (FORMAT binary)"

@@ -20,7 +20,7 @@ struct PointStorage {
         if found != wanted {
             // Whoever writes a first point just now has to wait, or has written it.
             let isEmpty = try connection.execute("SELECT NOT EXISTS (SELECT FROM \(schema.qualified("point")))")
-            guard try isEmpty.bool(0, 0) else { return found }
+            guard try isEmpty.bool(0, 0), try ConversionCourse.load(schema, connection) == nil else { return found }
             let sql = try script(connection)
             return try connection.transaction { () throws(PostgresError) in
                 try connection.script("LOCK TABLE \(schema.qualified("point")) IN ACCESS EXCLUSIVE MODE")
@@ -55,25 +55,41 @@ struct PointStorage {
         case .plain: return schema.createPoints(named: table)
         case .partitions: return PartitionSet(schema, table: table).create(storage, at: now, partman: extensionSchema)
         case .timescaledb:
-            var sql = """
+            let hypertable = """
                 \(schema.createPoints(named: table));
                 SELECT create_hypertable('\(point)', by_range('ts', INTERVAL '\(storage.interval)'), create_default_indexes => false)
                 """
-            if let age = storage.compressAfter {
-                sql += """
-                    ;
-                    ALTER TABLE \(point) SET (
-                        timescaledb.compress, timescaledb.compress_segmentby = 'series_id', timescaledb.compress_orderby = 'ts');
-                    SELECT add_compression_policy('\(point)', compress_after => INTERVAL '\(age)')
-                    """
-            }
-            if let age = storage.retention {
-                sql += ";\nSELECT add_retention_policy('\(point)', drop_after => INTERVAL '\(age)')"
-            }
-            return sql
+            return ([hypertable] + policies(table)).joined(separator: ";\n")
         case .citus:
             // The other tables stay on the coordinator, where a flush is one transaction, which Citus commits in two phases.
             return "\(schema.createPoints(named: table));\nSELECT create_distributed_table('\(point)', 'series_id')"
+        }
+    }
+
+    /// The SQL that has TimescaleDB compress and drop old chunks.
+    private func policies(_ table: String) -> [String] {
+        let point = schema.qualified(table)
+        var sql: [String] = []
+        if let age = storage.compressAfter {
+            sql.append(
+                """
+                ALTER TABLE \(point) SET (
+                    timescaledb.compress, timescaledb.compress_segmentby = 'series_id', timescaledb.compress_orderby = 'ts');
+                SELECT add_compression_policy('\(point)', compress_after => INTERVAL '\(age)')
+                """)
+        }
+        if let age = storage.retention {
+            sql.append("SELECT add_retention_policy('\(point)', drop_after => INTERVAL '\(age)')")
+        }
+        return sql
+    }
+
+    /// The SQL that has `point` compressed and cut off at its age, if it was made without that; nil when there is nothing to do.
+    func policies(partman: String?) -> String? {
+        switch wanted {
+        case .plain, .citus: nil
+        case .partitions: partman.map { PartitionSet(schema).setRetention(storage, partman: $0) }
+        case .timescaledb: policies("point").joined(separator: ";\n")
         }
     }
 

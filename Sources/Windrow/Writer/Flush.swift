@@ -38,7 +38,7 @@ struct Flush {
     private let mergeTentative: String
     private let setPosition: String
     private let findNewest: String
-    private let engine: PointEngine
+    let engine: PointEngine
     private let point: String
     private let journal: UUIDBytes
     private let lane: Int32

@@ -16,6 +16,8 @@ struct FlushSession: ~Copyable {
     private var connection: Connection?
     /// Set with the connection.
     private var flush: Flush?
+    /// When it was seen last what `point` is.
+    private var lookedAt = ContinuousClock.now
     /// Longer after a flush that took too long: it must be able to end some day.
     private(set) var statementTimeout: Duration
     private var newest: [SeriesID: Newest] = [:]
@@ -29,6 +31,9 @@ struct FlushSession: ~Copyable {
 
     /// A flush that is committed, and what PostgreSQL has refused of it.
     typealias Written = (outcome: FlushOutcome, refused: [RefusedItem])
+
+    /// Statements for another engine's table mostly work, slowly; after this the next flush looks what `point` is.
+    private static let lookAgain = Duration.seconds(60)
 
     /// - Parameters:
     ///   - purpose: shown in `pg_stat_activity`.
@@ -52,7 +57,8 @@ struct FlushSession: ~Copyable {
         _ windows: [(id: SeriesID, window: PendingWindow)], through position: JournalPosition,
         keep: ([RefusedItem], Connection) throws -> Void
     ) throws -> Written {
-        let (connection, flush) = try connected()
+        let (connection, found) = try connected()
+        var flush = found
         if let inDoubt {
             let positions = LanePositions(schema: database.schema, journal: journal())
             let reached = try positions.load(lane: lane, connection)
@@ -75,7 +81,7 @@ struct FlushSession: ~Copyable {
             do throws(PostgresError) {
                 return (try run(), [])
             } catch {
-                guard try makePartitions(for: windows, missedBy: error, connection) else { throw error }
+                guard try mend(error, of: windows, &flush, connection) else { throw error }
                 return (try run(), [])
             }
         } catch {
@@ -97,17 +103,21 @@ struct FlushSession: ~Copyable {
         do {
             return try runIsolating()
         } catch let error as PostgresError {
-            guard try makePartitions(for: windows, missedBy: error, connection) else { throw error }
+            guard try mend(error, of: windows, &flush, connection) else { throw error }
             return try runIsolating()
         }
     }
 
-    /// Makes the partitions that points had none of.
-    /// - Returns: false when that was not what the flush failed for, or nobody looks after the partitions.
-    private func makePartitions(
-        for windows: [(id: SeriesID, window: PendingWindow)], missedBy error: PostgresError, _ connection: Connection
+    /// Makes the partitions that points had none of, and looks whether `point` is still what it was when the session began.
+    /// - Returns: false when the flush did not fail for that.
+    private mutating func mend(
+        _ error: PostgresError, of windows: [(id: SeriesID, window: PendingWindow)], _ flush: inout Flush,
+        _ connection: Connection
     ) throws(PostgresError) -> Bool {
-        guard error.isMissingPartition else { return false }
+        guard error.verdict == .stop else { return false }
+        let renewed = try renewed(flush, connection)
+        if let renewed { flush = renewed }
+        guard error.isMissingPartition else { return renewed != nil }
         return try PartitionSet(database.schema).make(
             for: windows.lazy.flatMap { $0.window.points.lazy.map(\.timestamp) }, connection)
     }
@@ -153,7 +163,10 @@ struct FlushSession: ~Copyable {
     }
 
     private mutating func connected() throws -> (Connection, Flush) {
-        if let connection, let flush, connection.isUsable { return (connection, flush) }
+        if let connection, let flush, connection.isUsable {
+            guard .now - lookedAt > Self.lookAgain else { return (connection, flush) }
+            return (connection, try renewed(flush, connection) ?? flush)
+        }
         var database = database
         database.statementTimeout = statementTimeout
         let fresh = try database.connect(purpose)
@@ -167,23 +180,35 @@ struct FlushSession: ~Copyable {
             try fresh.execute("ANALYZE (SKIP_LOCKED) \(database.schema.qualified("point"))")
         }
         doubtsStatistics = false
-        if engine == .timescaledb {
-            // A flush into compressed chunks must not fail for its size. Older versions know no such limit.
-            try fresh.execute(
-                """
-                SELECT set_config(name, '0', false) FROM pg_settings
-                WHERE name = 'timescaledb.max_tuples_decompressed_per_dml_transaction'
-                """)
-        }
-        let flush = Flush(
-            schema: database.schema, journal: journal(), lane: lane,
-            engine: engine)
+        let flush = try flush(engine, fresh)
         // Another server may know other points than the last one.
         newest.removeAll()
         connection = fresh
         interruption.watch(fresh)
         self.flush = flush
+        lookedAt = .now
         return (fresh, flush)
+    }
+
+    /// The statements for what `point` is now, if `windrow migrate` has put another engine's table in its place since the last look.
+    private mutating func renewed(_ flush: Flush, _ connection: Connection) throws(PostgresError) -> Flush? {
+        lookedAt = .now
+        guard let engine = try database.schema.engine(connection), engine != flush.engine else { return nil }
+        let renewed = try self.flush(engine, connection)
+        self.flush = renewed
+        return renewed
+    }
+
+    private func flush(_ engine: PointEngine, _ connection: Connection) throws(PostgresError) -> Flush {
+        if engine == .timescaledb {
+            // A flush into compressed chunks must not fail for its size. Older versions know no such limit.
+            try connection.execute(
+                """
+                SELECT set_config(name, '0', false) FROM pg_settings
+                WHERE name = 'timescaledb.max_tuples_decompressed_per_dml_transaction'
+                """)
+        }
+        return Flush(schema: database.schema, journal: journal(), lane: lane, engine: engine)
     }
 }
 

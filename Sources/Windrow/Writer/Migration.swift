@@ -18,13 +18,18 @@ public struct Migration {
         public var isAsConfigured: Bool
     }
 
-    /// - Throws: `PostgresError`, `SchemaError`, `StorageError`.
+    /// - Throws: `PostgresError`, `SchemaError`, `ConversionError`.
     public func run() throws -> Outcome {
         let schema = try Schema(domain.schema)
         let connection = try DatabaseAccess(connectionString: domain.postgres, schema: schema).connect("migrate")
         let applied = try schema.migrate(connection)
         let storage = PointStorage(domain.storage, schema)
-        let engine = try storage.prepare(connection)
+        let engine: PointEngine
+        do {
+            engine = try storage.prepare(connection)
+        } catch let error as StorageError {
+            throw ConversionError(error)
+        }
         return Outcome(applied: applied, engine: engine.rawValue, isAsConfigured: engine == storage.wanted)
     }
 

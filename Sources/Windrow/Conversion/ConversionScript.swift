@@ -43,7 +43,7 @@ struct ConversionScript {
         \(table);
         -- How far the copy has come; gone with the conversion.
         CREATE TABLE \(course) (
-            only boolean PRIMARY KEY DEFAULT true CHECK (only),
+            single boolean PRIMARY KEY DEFAULT true CHECK (single),
             engine text NOT NULL,
             expected bigint NOT NULL,
             series_id integer,

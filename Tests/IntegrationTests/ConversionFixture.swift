@@ -93,6 +93,7 @@ final class Scribe: @unchecked Sendable {
     private let lock = NSLock()
     private var hasToStop = false
     private var written = 0
+    private var failure: (any Error)?
     private let connection: Connection
     private var random: SplitMix
     private let series: ClosedRange<Int>
@@ -112,11 +113,26 @@ final class Scribe: @unchecked Sendable {
             """)
     }
 
-    var transactions: Int { lock.withLock { written } }
+    /// How many he has committed.
+    func transactions() throws -> Int {
+        try lock.withLock {
+            if let failure { throw failure }
+            return written
+        }
+    }
 
     func stop() { lock.withLock { hasToStop = true } }
 
     func work() throws {
+        do {
+            try write()
+        } catch {
+            lock.withLock { failure = error }
+            throw error
+        }
+    }
+
+    private func write() throws {
         while !lock.withLock({ hasToStop }) {
             let level = random.next(4) == 0 ? "REPEATABLE READ" : "READ COMMITTED"
             let statements = (0...random.next(3)).map { _ in statement() }

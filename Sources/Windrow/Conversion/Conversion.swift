@@ -176,8 +176,8 @@ public final class Conversion {
             """, [.text(schema.qualified("point"))])
         let expected = try rows.int64(0, 0)
         notice(
-            "point takes \(try size(of: "point", connection) ?? "no room"); \(wanted.rawValue) takes about as much beside it, "
-                + "until windrow migrate --drop-old")
+            "point takes \(try size(of: "point", connection) ?? "no room") and turns from \(found.rawValue) into \(wanted.rawValue); "
+                + "that takes about as much room again until windrow migrate --drop-old")
         var storage = domain.storage
         // Nothing must be dropped or compressed before the tables are compared.
         storage.retention = nil

@@ -76,6 +76,7 @@ struct ConversionScript {
             first timestamptz;
             last timestamptz;
             isMoved boolean := false;
+            partition text;
         BEGIN
             IF TG_OP = 'TRUNCATE' THEN
                 TRUNCATE \(next);
@@ -110,15 +111,22 @@ struct ConversionScript {
             ON CONFLICT (series_id, ts) DO UPDATE SET v = excluded.v WHERE n.v IS DISTINCT FROM excluded.v;
             """
         guard engine == .partitions, let interval, let partman else { return upsert }
-        let parent = literal("\(schema.name).\(Self.next)")
+        // Not by pg_partman's function: that would leave its search_path to the writer's session.
         return """
             BEGIN
             \(upsert)
             EXCEPTION WHEN check_violation THEN
                 -- There is no partition for some of them.
                 PERFORM pg_advisory_xact_lock(hashtextextended(\(literal("windrow partitions \(schema.name).\(Self.next)")), 0));
-                PERFORM \(partman).create_partition_time(
-                    \(parent), (SELECT array_agg(DISTINCT \(interval.start(of: "ts"))) FROM \(rows)), p_analyze => false);
+                FOR first IN SELECT DISTINCT \(interval.start(of: "ts")) FROM \(rows) LOOP
+                    partition := (SELECT format('%I.%I', \(literal(schema.name)), '\(Self.next)_p' || to_char(first, datetime_string))
+                        FROM \(partman).part_config WHERE parent_table = '\(schema.name).\(Self.next)');
+                    IF to_regclass(partition) IS NULL THEN
+                        EXECUTE format('CREATE TABLE %s (LIKE \(next) INCLUDING ALL)', partition);
+                        EXECUTE format('ALTER TABLE \(next) ATTACH PARTITION %s FOR VALUES FROM (%L) TO (%L)',
+                            partition, first, first + interval '\(interval)');
+                    END IF;
+                END LOOP;
             \(upsert)
             END;
             """

@@ -123,5 +123,6 @@ struct MigrateCommand: ParsableCommand {
     private func printSQL(_ domain: Configuration.Domain) throws {
         let migration = Migration(domain)
         Swift.print("-- Domain \(domain.name)\nBEGIN;\n\(try migration.printed)\nCOMMIT;")
+        if let conversion = try Conversion.printed(domain) { Swift.print(conversion) }
     }
 }

@@ -63,7 +63,9 @@ struct Conversion {
     /// Rows that are copied; nil when none is being.
     func copied() throws -> Int? {
         let connection = try connect()
-        guard try connection.execute("SELECT to_regclass('windrow.conversion') IS NOT NULL").bool(0, 0) else { return nil }
+        guard try connection.execute("SELECT to_regclass('windrow.conversion') IS NOT NULL").bool(0, 0) else {
+            return nil
+        }
         let rows = try connection.execute("SELECT copied FROM windrow.conversion")
         return rows.count == 0 ? nil : Int(try rows.int64(0, 0))
     }

@@ -5,7 +5,8 @@ import WindrowTestSupport
 
 @Suite(.serialized) struct ConversionTests {
     @Test(
-        "points turn into partitions under a running daemon and writers of all kinds, and none is lost, kept too long or wrong")
+        "points turn into partitions under a running daemon and writers of all kinds, and none is lost, kept too long or wrong"
+    )
     func underLoad() throws {
         let seed = UInt64.random(in: 1...1_000_000)
         let conversion = try Conversion(rows: 300_000)
@@ -13,7 +14,8 @@ import WindrowTestSupport
         try station.daemon.startAndWait()
         let scribes = try (0..<2).map { number in
             try Scribe(
-                conversion, series: number == 0 ? 1001...1008 : 1009...1014, minutes: 15_000, seed: seed + UInt64(number))
+                conversion, series: number == 0 ? 1001...1008 : 1009...1014, minutes: 15_000,
+                seed: seed + UInt64(number))
         }
         let others = Clients(scribes.map { scribe in { try scribe.work() } })
         let count = 2000
@@ -61,7 +63,7 @@ import WindrowTestSupport
         @Test(
             "a conversion that is killed at any step goes on from there",
             arguments: [
-                "conversion-begun:1", "conversion-mirrored:1", "conversion-in-slice:3",
+                "conversion-begun:1", "conversion-in-slice:3",
                 "conversion-before-swap:1", "conversion-after-swap:1",
             ])
         func killed(at point: String) throws {
@@ -93,7 +95,8 @@ import WindrowTestSupport
         let child = try conversion.start("--rate", "1000")
         try waitUntil("rows are copied") { try (conversion.copied() ?? 0) > 0 }
         let writer = try conversion.connect()
-        let settings = "SELECT string_agg(name || setting, ' ' ORDER BY name) FROM pg_settings"
+        let settings =
+            "SELECT string_agg(name || setting, ' ' ORDER BY name) FROM pg_settings WHERE name NOT LIKE 'plpgsql%'"
         let before = try writer.execute(settings).text(0, 0)
         try writer.script(
             """
@@ -130,7 +133,8 @@ import WindrowTestSupport
             conversion.said.contains("process \(reader.backendID) of user windrow (windrow tests, idle in transaction)")
         }
         // As long as it waits, it keeps others out for no more than 2 s.
-        try conversion.station.publisher.publish(#"{"v": 1, "ts": "\#(stamp(0))"}"#, on: "\(conversion.station.root)/1/t")
+        try conversion.station.publisher.publish(
+            #"{"v": 1, "ts": "\#(stamp(0))"}"#, on: "\(conversion.station.root)/1/t")
         try conversion.station.waitUntilStored([time(0): 1])
         #expect(child.exitCode() == nil)
         try reader.script("COMMIT")
@@ -139,7 +143,9 @@ import WindrowTestSupport
         try conversion.station.waitUntilStored([time(0): 1])
     }
 
-    @Test("a second command says that one is at work, an interrupted one how to go on, and --abandon leaves nothing of it")
+    @Test(
+        "a second command says that one is at work, an interrupted one how to go on, and --abandon leaves nothing of it"
+    )
     func abandoned() throws {
         let conversion = try Conversion(rows: 50_000)
         let before = try conversion.value("SELECT count(*) FROM pg_class")
@@ -195,14 +201,17 @@ import WindrowTestSupport
         try connection.script("DELETE FROM windrow.point WHERE series_id > 1001")
         #expect(try conversion.value("SELECT count(*) FROM lately") == 1)
         #expect(
-            try connection.execute("SELECT reloptions::text || relacl::text FROM pg_class WHERE relname = 'lately'").text(0, 0)
+            try connection.execute("SELECT reloptions::text || relacl::text FROM pg_class WHERE relname = 'lately'")
+                .text(0, 0)
                 .contains("{security_barrier=true}{windrow=arwdDxt/windrow,\(role)=r/windrow}"))
         #expect(try conversion.value("SELECT count(*) FROM windrow.timeseries") == 0)
         #expect(try conversion.run("--drop-old").output.contains("dropped point_old"))
         #expect(try conversion.run("--drop-old").output.contains("there is no point_old"))
     }
 
-    @Test("it goes back, too: partitions become a plain table again, and what is left of the first way is in the way until it is dropped")
+    @Test(
+        "it goes back, too: partitions become a plain table again, and what is left of the first way is in the way until it is dropped"
+    )
     func back() throws {
         let conversion = try Conversion(rows: 40_000)
         try conversion.station.daemon.startAndWait()
@@ -213,17 +222,21 @@ import WindrowTestSupport
         try conversion.run("--drop-old")
         try conversion.run("--verify")
         #expect(try conversion.value("SELECT count(*) FROM windrow.point") == 40_000)
-        #expect(try conversion.value("SELECT (relkind = 'r')::int FROM pg_class WHERE oid = 'windrow.point'::regclass") == 1)
+        #expect(
+            try conversion.value("SELECT (relkind = 'r')::int FROM pg_class WHERE oid = 'windrow.point'::regclass") == 1
+        )
         #expect(try conversion.value("SELECT count(*) FROM partman.part_config") == 0)
         try conversion.checkNothingIsLeft()
         try conversion.run("--drop-old")
         let root = conversion.station.root
-        try conversion.station.publisher.publish(#"{"data": [{"v": 1, "ts": "\#(stamp(0))"}], "overwrite": "update_window"}"#, on: "\(root)/1/t")
+        try conversion.station.publisher.publish(
+            #"{"data": [{"v": 1, "ts": "\#(stamp(0))"}], "overwrite": "update_window"}"#, on: "\(root)/1/t")
         try conversion.station.waitUntilStored([time(0): 1])
         // And forth once more.
         try conversion.want("partitions")
         try conversion.run()
-        try conversion.station.publisher.publish(#"{"data": [{"v": 2, "ts": "\#(stamp(0))"}], "overwrite": "update_window"}"#, on: "\(root)/1/t")
+        try conversion.station.publisher.publish(
+            #"{"data": [{"v": 2, "ts": "\#(stamp(0))"}], "overwrite": "update_window"}"#, on: "\(root)/1/t")
         try conversion.station.waitUntilStored([time(0): 2])
         #expect(try conversion.station.deadLetters().isEmpty)
     }

@@ -152,6 +152,46 @@ public final class Conversion {
         return size
     }
 
+    /// The SQL of a conversion of a plain table, for people to read; nil when there is none.
+    public static func printed(_ domain: Configuration.Domain) throws -> String? {
+        let wanted = PointEngine(domain.storage.engine)
+        guard wanted == .partitions || wanted == .timescaledb else { return nil }
+        let schema = try Schema(domain.schema)
+        let partman = wanted == .partitions ? "partman" : nil
+        let script = ConversionScript(schema, to: wanted, interval: domain.storage.interval, partman: partman)
+        var storage = domain.storage
+        storage.retention = nil
+        storage.compressAfter = nil
+        let table = PointStorage(storage, schema).script(table: ConversionScript.next)
+        return """
+            -- Where point holds points, in place of the last part. First, what touches nothing that is in use:
+            BEGIN;
+            \(script.begin(table, expected: 0))
+            COMMIT;
+            -- From here on, what is written to point is written to point_next as well:
+            BEGIN;
+            SET LOCAL lock_timeout = '2s';
+            \(script.mirror)
+            COMMIT;
+            -- For each slice of point, in the order of its key:
+            BEGIN;
+            SET LOCAL lock_timeout = '200ms';
+            \(script.lockSlices);
+            INSERT INTO \(schema.qualified(ConversionScript.next)) (series_id, ts, v)
+            SELECT series_id, ts, v FROM \(schema.qualified("point")) WHERE (series_id, ts) > ($1, $2) AND (series_id, ts) <= ($3, $4)
+            ON CONFLICT (series_id, ts) DO NOTHING;
+            UPDATE \(schema.qualified(ConversionScript.course)) SET series_id = $3, ts = $4;
+            COMMIT;
+            -- When both have the same rows:
+            ANALYZE \(schema.qualified(ConversionScript.next));
+            BEGIN;
+            SET LOCAL lock_timeout = '2s';
+            \(script.swap)
+            \(PointStorage(domain.storage, schema).policies(partman: partman) ?? "")
+            COMMIT;
+            """
+    }
+
     private func end() {
         session.close()
         ended()

@@ -137,7 +137,9 @@ public final class Conversion {
         guard let course = try session.perform({ try ConversionCourse.load(schema, $0) }) else { return false }
         let partman = try session.perform { try Extension.partman.schema($0) }
         let script = ConversionScript(schema, to: course.engine, partman: partman)
-        try patiently { connection throws(PostgresError) in try connection.script(script.abandon) }
+        try patiently { connection throws(PostgresError) in
+            if try ConversionCourse.load(schema, connection) != nil { try connection.script(script.abandon) }
+        }
         return true
     }
 
@@ -201,6 +203,7 @@ public final class Conversion {
 
     /// Makes `point_next` and all that the conversion needs, but for the triggers. Touches nothing that anybody uses.
     private func begin(from found: PointEngine, _ connection: Connection) throws {
+        if try ConversionCourse.load(schema, connection) != nil { return }
         guard found == .plain || found == .partitions, wanted != .citus else {
             throw ConversionError.impossible(schema, found, wanted)
         }
@@ -270,6 +273,8 @@ public final class Conversion {
         let script = ConversionScript(schema, to: wanted, partman: partman)
         let storage = PointStorage(domain.storage, schema)
         try patiently { connection throws(PostgresError) in
+            // Not if it is done, and only its connection broke.
+            guard try ConversionCourse.load(schema, connection) != nil else { return }
             try connection.script(script.swap)
             if let policies = storage.policies(partman: partman) { try connection.script(policies) }
             FaultPoint.conversionBeforeSwap.pass()

@@ -97,7 +97,6 @@ actor Dispatcher {
                 workedAt = .now
                 for stored in batches where !dispatch(stored) { break loop }
             case .readJournal:
-                workedAt = .now
                 guard readJournal() else { break loop }
             case .look: look()
             case .nothing: await rest()
@@ -148,7 +147,12 @@ actor Dispatcher {
         position = loaded.min() ?? .start
         do {
             let waiting = try journal.batchCount(after: position)
-            if waiting > 0 { log.notice("continuing with what the journal holds", metadata: ["batches": "\(waiting)"]) }
+            if waiting > 0 {
+                log.notice("continuing with what the journal holds", metadata: ["batches": "\(waiting)"])
+            } else {
+                // All domains start at once, and most of them have nothing to do.
+                disconnect()
+            }
         } catch {
             log.error("cannot count what the journal holds", metadata: ["error": "\(error)"])
         }
@@ -203,6 +207,7 @@ actor Dispatcher {
                 progress.dispatched(through: position)
             }
             for var batch in stored {
+                workedAt = .now
                 batch.receivedAt = handoff.receivedAt(batch.position)
                 guard dispatch(batch) else { return false }
             }
@@ -332,10 +337,12 @@ actor Dispatcher {
 
     /// Keeps the health page true while nothing comes in, and the connection ready for when it does.
     private func probe() {
-        do {
-            try connected().execute("SELECT 1")
+        do throws(PostgresError) {
+            try connected(standingInLine: false).execute("SELECT 1")
             succeeded()
         } catch {
+            // It answers, and those who have work come first.
+            if error.sqlState == .tooManyConnections { return }
             failed(error, doing: "reach the database")
         }
     }
@@ -354,7 +361,7 @@ actor Dispatcher {
         let isDue = lastLook.withLock { last in
             let interval = last.succeeded ? max(Self.probeInterval, Self.lookInterval * domains) : Self.probeInterval
             let isSuspected = database.server.suspectedAt.map { $0 > last.at } ?? false
-            guard isSuspected || now - last.at >= interval else { return false }
+            guard isSuspected || now - last.at >= interval, !database.server.isFull else { return false }
             last.at = now
             return true
         }
@@ -378,9 +385,9 @@ actor Dispatcher {
         connection = nil
     }
 
-    private func connected() throws(PostgresError) -> Connection {
+    private func connected(standingInLine: Bool = true) throws(PostgresError) -> Connection {
         if let connection, connection.isUsable { return connection }
-        let fresh = try database.connect("catalog", ticket)
+        let fresh = standingInLine ? try database.connect("catalog", ticket) : try database.connect("catalog")
         // Another server may number them otherwise.
         catalog.forget()
         connection = fresh

@@ -20,8 +20,8 @@ struct ConnectionLine {
     /// Connections that were given up for the line and that nobody in it has got yet.
     private var offered = 0
 
-    /// Whoever has not asked for so long has gone.
-    static let patience = Duration.seconds(10)
+    /// Whoever has not asked for so long has gone, or is kept from asking: those behind it do not wait for that.
+    static let patience = Duration.seconds(2)
 
     var waiting: Int { places.count }
 

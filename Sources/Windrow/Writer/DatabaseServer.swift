@@ -59,6 +59,9 @@ final class DatabaseServer: Sendable {
     /// Whether one that has a connection and does not need it just now is to close it, because others wait for one.
     var wantsConnection: Bool { state.withLock { $0.line.wantsConnection(at: .now) } }
 
+    /// Whether it has taken no more connections lately, and so is there.
+    var isFull: Bool { state.withLock { $0.line.waiting > 0 } }
+
     /// Somebody has lost the server, so that it is worth a look for everyone.
     func suspect() { state.withLock { $0.suspectedAt = .now } }
 

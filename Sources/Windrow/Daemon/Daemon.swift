@@ -61,7 +61,8 @@ public struct Daemon: Sendable {
         if admin == nil { listen.finish() }
         notifier = ServiceManagerNotifier(status: status)
         reload = Reload(
-            of: configuration, from: source, http: http, memory: memory, pipelines: pipelines, bridge: bridge, notifier: notifier,
+            of: configuration, from: source, http: http, memory: memory, pipelines: pipelines, bridge: bridge,
+            notifier: notifier,
             log: log)
     }
 

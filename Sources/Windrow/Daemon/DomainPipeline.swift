@@ -54,7 +54,8 @@ final class DomainPipeline: Sendable {
         let metrics = DomainMetrics(lanes: domain.lanes)
         let health = DomainHealth(
             expected: [(.postgres, "catalog")])
-        let database = DatabaseAccess(connectionString: domain.postgres, schema: try Schema(domain.schema), server: server)
+        let database = DatabaseAccess(
+            connectionString: domain.postgres, schema: try Schema(domain.schema), server: server)
         let nodes = NodeIdentities()
         let handoff = Handoff(last: journal.lastPositionAtOpen, byteLimit: min(Self.handoffSize, memory))
         let budget = MemoryBudget(limit: memory, borrowingFrom: sharedMemory)
@@ -121,8 +122,11 @@ final class DomainPipeline: Sendable {
     /// - Parameter domains: how many there are.
     func tick(among domains: Int) {
         upkeep.tick()
+        storage?.tick()
         dispatcher.lookIfDue(among: domains)
-        if reader.isIdle(for: DatabaseAccess.patience) || reader.isIdle(for: .seconds(1)) && database.server.wantsConnection {
+        if reader.isIdle(for: DatabaseAccess.patience)
+            || reader.isIdle(for: .seconds(1)) && database.server.wantsConnection
+        {
             Task { await reader.close() }
         }
     }
@@ -133,7 +137,6 @@ final class DomainPipeline: Sendable {
         async let dispatching: Void = dispatcher.run()
         async let writing: Void = Self.run(lanes) { await $0.run() }
         async let taking: Void = brokers.run()
-        async let partitioning: Void? = storage?.run()
 
         // Ends by throwing when the task is cancelled instead: the stages are stopped all the same.
         try? await gracefulShutdown()
@@ -142,7 +145,7 @@ final class DomainPipeline: Sendable {
         storage?.stop()
         await taking
         await upkeep.finish()
-        await partitioning
+        await storage?.finish()
         acceptance.stop()
         await accepting
         dispatcher.stop()

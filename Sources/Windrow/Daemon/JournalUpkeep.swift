@@ -49,7 +49,9 @@ actor JournalUpkeep {
         let isQuiet = shared.withLock { shared -> Bool? in
             let now = ContinuousClock.now
             let isQuiet = shared.seen == mark && shared.rules == nil
-            if shared.isStopping || shared.isWorking || isQuiet && now - shared.workedAt < Self.longInterval { return nil }
+            if shared.isStopping || shared.isWorking || isQuiet && now - shared.workedAt < Self.longInterval {
+                return nil
+            }
             shared.isWorking = true
             shared.seen = mark
             shared.workedAt = now

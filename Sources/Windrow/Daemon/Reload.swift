@@ -23,7 +23,8 @@ final class Reload: Sendable {
     /// - Parameter configuration: what the daemon runs with.
     init(
         of configuration: Configuration, from source: @escaping Source, http: Live<Configuration.HTTP>,
-        memory: SharedMemory, pipelines: [DomainPipeline], bridge: BridgeServer?, notifier: ServiceManagerNotifier, log: Logger
+        memory: SharedMemory, pipelines: [DomainPipeline], bridge: BridgeServer?, notifier: ServiceManagerNotifier,
+        log: Logger
     ) {
         self.source = source
         running = Mutex(RunningConfiguration(configuration))

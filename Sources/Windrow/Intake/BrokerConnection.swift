@@ -156,7 +156,8 @@ actor BrokerConnection {
             if outcome != .limit {
                 let isBlocked = outcome == .blocked
                 wake.wait(
-                    isIdle ? Self.idleTick : Self.tick, for: client.fileDescriptor, toRead: !isBlocked, toWrite: isBlocked || client.wantsWrite)
+                    isIdle ? Self.idleTick : Self.tick, for: client.fileDescriptor, toRead: !isBlocked,
+                    toWrite: isBlocked || client.wantsWrite)
             }
             try liveness.working("intake \(name)") {
                 outcome = try read(client, intake)

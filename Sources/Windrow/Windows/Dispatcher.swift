@@ -162,27 +162,27 @@ actor Dispatcher {
 
     /// - Returns: where the lanes stand.
     private func prepare() throws -> [JournalPosition] {
-            let connection = try connected()
-            if migrates {
-                let applied = try database.schema.migrate(connection)
-                if !applied.isEmpty {
-                    log.notice("the schema was brought up to date", metadata: ["version": "\(Schema.version)"])
-                }
-            } else {
-                try database.schema.check(connection)
+        let connection = try connected()
+        if migrates {
+            let applied = try database.schema.migrate(connection)
+            if !applied.isEmpty {
+                log.notice("the schema was brought up to date", metadata: ["version": "\(Schema.version)"])
             }
-            try prepareStorage(connection)
-            let positions = LanePositions(schema: database.schema, journal: journal.uuid)
-            let loaded = try positions.load(lanes: lanes.count, connection)
-            if loaded.allSatisfy({ $0 <= journal.lastPositionAtOpen }) { return loaded }
-            // Restored from a backup, say: its new positions would be taken for ones that are written already. What it held when it
-            // was opened is written as far as the lanes had come.
-            log.error("the journal is older than what was written from it; it goes on under a new name")
-            let fresh = NodeUUID(high: .random(in: .min ... .max), low: .random(in: .min ... .max))
-            let reached = loaded.map { min($0, journal.lastPositionAtOpen) }
-            try LanePositions(schema: database.schema, journal: fresh).store(reached, connection)
-            try journal.rename(to: fresh)
-            return reached
+        } else {
+            try database.schema.check(connection)
+        }
+        try prepareStorage(connection)
+        let positions = LanePositions(schema: database.schema, journal: journal.uuid)
+        let loaded = try positions.load(lanes: lanes.count, connection)
+        if loaded.allSatisfy({ $0 <= journal.lastPositionAtOpen }) { return loaded }
+        // Restored from a backup, say: its new positions would be taken for ones that are written already. What it held when it
+        // was opened is written as far as the lanes had come.
+        log.error("the journal is older than what was written from it; it goes on under a new name")
+        let fresh = NodeUUID(high: .random(in: .min ... .max), low: .random(in: .min ... .max))
+        let reached = loaded.map { min($0, journal.lastPositionAtOpen) }
+        try LanePositions(schema: database.schema, journal: fresh).store(reached, connection)
+        try journal.rename(to: fresh)
+        return reached
     }
 
     private func prepareStorage(_ connection: Connection) throws {

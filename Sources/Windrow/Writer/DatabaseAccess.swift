@@ -75,7 +75,9 @@ final class DatabaseReporter {
         }
         let message = String(describing: error)
         health.set(.postgres, component, .failing(message))
-        if lastReport == nil, isInLineSince == nil, (error as? PostgresError)?.endsConnection == true { server.suspect() }
+        if lastReport == nil, isInLineSince == nil, (error as? PostgresError)?.endsConnection == true {
+            server.suspect()
+        }
         let isNews = message != lastMessage
         guard isNews || lastReport.map({ .now - $0 >= Self.reminder }) ?? true else { return }
         lastReport = .now

@@ -36,7 +36,11 @@ final class DatabaseServer: Sendable {
             state.withLock { $0.line.leave(ticket) }
             return connection
         } catch {
-            if error.sqlState == .tooManyConnections { refused(ticket, error) } else { state.withLock { $0.line.leave(ticket) } }
+            if error.sqlState == .tooManyConnections {
+                refused(ticket, error)
+            } else {
+                state.withLock { $0.line.leave(ticket) }
+            }
             throw error
         }
     }

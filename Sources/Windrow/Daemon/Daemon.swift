@@ -117,8 +117,10 @@ private struct Pipelines: Service {
 
     /// One timer for all domains: the threads of one that is idle are gone.
     private func tick() async {
+        var turn = 0
         while !Task.isCancelled {
-            for pipeline in pipelines { pipeline.tick(among: pipelines.count) }
+            for (place, pipeline) in pipelines.enumerated() { pipeline.tick(isTurn: place == turn) }
+            turn = (turn + 1) % pipelines.count
             // Cancelled, it ends early, and with it the loop.
             try? await Task.sleep(for: .seconds(1))
         }

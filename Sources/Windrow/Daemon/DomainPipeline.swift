@@ -119,11 +119,11 @@ final class DomainPipeline: Sendable {
     }
 
     /// Looks after what is idle. Comes once a second.
-    /// - Parameter domains: how many there are.
-    func tick(among domains: Int) {
+    /// - Parameter isTurn: whether an idle domain may look at its database.
+    func tick(isTurn: Bool) {
         upkeep.tick()
         storage?.tick()
-        dispatcher.lookIfDue(among: domains)
+        dispatcher.lookIfDue(isTurn: isTurn)
         if reader.isIdle(for: DatabaseAccess.patience)
             || reader.isIdle(for: .seconds(1)) && database.server.wantsConnection
         {

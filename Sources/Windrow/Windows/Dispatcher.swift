@@ -49,8 +49,6 @@ actor Dispatcher {
     private static let trimInterval = Duration.seconds(1)
     /// Between two looks at a database from which nothing is wanted just now, while there is a connection; and while it is away.
     private static let probeInterval = Duration.seconds(5)
-    /// Between two looks of any of the domains that have no connection, each of which has to connect for it.
-    private static let lookInterval = Duration.seconds(1)
 
     init(
         domain: Live<Configuration.Domain>, database: DatabaseAccess, migrates: Bool, nodes: NodeIdentities,
@@ -354,14 +352,14 @@ actor Dispatcher {
         if !wasConnected { disconnect() }
     }
 
-    /// Has an idle dispatcher look at the database when it is time. Whether it is reached is known as long ago as there are domains, in
-    /// seconds, since each look costs the server a process; but as soon as one domain loses its server, the others there look, too.
-    nonisolated func lookIfDue(among domains: Int) {
+    /// Has an idle dispatcher look at the database when it is time: each look costs the server a process, so the domains take turns, one a
+    /// second. As soon as one of them loses its server, the others there look, too.
+    nonisolated func lookIfDue(isTurn: Bool) {
         let now = ContinuousClock.now
         let isDue = lastLook.withLock { last in
-            let interval = last.succeeded ? max(Self.probeInterval, Self.lookInterval * domains) : Self.probeInterval
+            let isOld = (isTurn || !last.succeeded) && now - last.at >= Self.probeInterval
             let isSuspected = database.server.suspectedAt.map { $0 > last.at } ?? false
-            guard isSuspected || now - last.at >= interval, !database.server.isFull else { return false }
+            guard isOld || isSuspected, !database.server.isFull else { return false }
             last.at = now
             return true
         }

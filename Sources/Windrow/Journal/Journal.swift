@@ -358,6 +358,7 @@ final class Journal: Sendable {
 
     /// Takes note of what another process, an operator's command, has changed in the file.
     /// - Returns: whether there was anything.
+    @discardableResult
     func noticeOthers() throws(JournalError) -> Bool {
         let version: Int
         do {

@@ -2,12 +2,26 @@ import Testing
 
 @testable import Windrow
 
+/// A line that `#expect` can ask.
+private final class Line {
+    private var line = ConnectionLine()
+
+    var waiting: Int { line.waiting }
+    func makeTicket() -> ConnectionLine.Ticket { line.makeTicket() }
+    func mayAsk(_ ticket: ConnectionLine.Ticket, at now: ConnectionLine.Instant) -> Bool {
+        line.mayAsk(ticket, at: now)
+    }
+    func refused(_ ticket: ConnectionLine.Ticket, at now: ConnectionLine.Instant) { line.refused(ticket, at: now) }
+    func leave(_ ticket: ConnectionLine.Ticket) { line.leave(ticket) }
+    func wantsConnection(at now: ConnectionLine.Instant) -> Bool { line.wantsConnection(at: now) }
+}
+
 @Suite struct ConnectionLineTests {
     private let now = ContinuousClock.now
 
     /// A line with so many in it, whom the server has refused.
-    private func line(of count: Int) -> (line: ConnectionLine, tickets: [ConnectionLine.Ticket]) {
-        var line = ConnectionLine()
+    private func line(of count: Int) -> (line: Line, tickets: [ConnectionLine.Ticket]) {
+        let line = Line()
         let tickets = (0..<count).map { _ in line.makeTicket() }
         for ticket in tickets { line.refused(ticket, at: now) }
         return (line, tickets)
@@ -15,7 +29,7 @@ import Testing
 
     @Test("while nobody waits, everyone may ask, and nobody is to give up a connection")
     func empty() {
-        var line = ConnectionLine()
+        let line = Line()
         let ticket = line.makeTicket()
         #expect(line.mayAsk(ticket, at: now))
         #expect(!line.wantsConnection(at: now))
@@ -25,7 +39,7 @@ import Testing
 
     @Test("the first in line may ask, whoever comes later stands behind, and the next one moves up")
     func order() {
-        var (line, tickets) = line(of: 2)
+        let (line, tickets) = line(of: 2)
         let late = line.makeTicket()
         #expect(!line.mayAsk(late, at: now))
         #expect(!line.mayAsk(tickets[1], at: now))
@@ -39,7 +53,7 @@ import Testing
 
     @Test("as many connections are given up as wait for one, and as many may ask")
     func offers() {
-        var (line, tickets) = line(of: 3)
+        let (line, tickets) = line(of: 3)
         #expect(line.wantsConnection(at: now))
         #expect(line.wantsConnection(at: now))
         #expect(tickets.map { line.mayAsk($0, at: now) } == [true, true, false])
@@ -54,7 +68,7 @@ import Testing
 
     @Test("whoever stopped asking holds up nobody")
     func gone() {
-        var (line, tickets) = line(of: 2)
+        let (line, tickets) = line(of: 2)
         let later = now + .seconds(3)
         #expect(!line.wantsConnection(at: later))
         #expect(line.mayAsk(tickets[1], at: later))
@@ -63,7 +77,7 @@ import Testing
 
     @Test("with more who need connections than there are, everyone gets its turn")
     func fairness() {
-        var line = ConnectionLine()
+        let line = Line()
         let tickets = (0..<20).map { _ in line.makeTicket() }
         var holders: Set<ConnectionLine.Ticket> = []
         var turns: [ConnectionLine.Ticket: Int] = [:]

@@ -29,11 +29,26 @@ extension Connection {
         }
         guard PQstatus(handle) == CONNECTION_OK, PQsetnonblocking(handle, 1) == 0 else {
             defer { PQfinish(handle) }
-            throw PostgresError(
-                operation: .connect, kind: .connectionFailed, message: oneLine(String(cString: PQerrorMessage(handle))))
+            throw refusal(oneLine(String(cString: PQerrorMessage(handle))))
         }
         // libpq would print the server's notices on stderr.
         PQsetNoticeProcessor(handle, { _, _ in }, nil)
         return handle
+    }
+
+    /// The one place that goes by a message's text: libpq 15 keeps the SQLSTATE of a failed connect to itself. In other languages
+    /// than English a server without room is like one that is away.
+    private static func refusal(_ message: String) -> PostgresError {
+        var error = PostgresError(operation: .connect, kind: .connectionFailed, message: message)
+        // PostgreSQL's, for everyone, all but superusers, a role, a database; and PgBouncer's.
+        let shortages = [
+            "too many clients already", "remaining connection slots are reserved", "too many connections for",
+            "no more connections allowed",
+        ]
+        if shortages.contains(where: message.contains) {
+            error.sqlState = .tooManyConnections
+            error.hint = "raise max_connections, or the connection limit of the role or database"
+        }
+        return error
     }
 }

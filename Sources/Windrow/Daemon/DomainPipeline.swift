@@ -24,6 +24,7 @@ final class DomainPipeline: Sendable {
     private let storage: StorageUpkeep?
     private let acceptance: Acceptance
     private let dispatcher: Dispatcher
+    private let database: DatabaseAccess
     private let lanes: [Lane]
     private let brokers: BrokerConnections
 
@@ -36,11 +37,13 @@ final class DomainPipeline: Sendable {
 
     /// Opens the journal; connects to nothing yet.
     /// - Parameters:
-    ///   - memory: bytes of pending points.
+    ///   - memory: bytes of pending points that the domain may always have.
+    ///   - sharedMemory: where it may borrow more.
+    ///   - server: of its database.
     ///   - migrates: whether the schema is created and upgraded.
     init(
         _ domain: Configuration.Domain, of configuration: Configuration, http: Live<Configuration.HTTP>, memory: Int,
-        migrates: Bool, liveness: Liveness, tail: Tail
+        sharedMemory: SharedMemory, server: DatabaseServer, migrates: Bool, liveness: Liveness, tail: Tail
     ) throws {
         name = domain.name
         var log = Logger(label: "windrow")
@@ -51,10 +54,11 @@ final class DomainPipeline: Sendable {
         let metrics = DomainMetrics(lanes: domain.lanes)
         let health = DomainHealth(
             expected: [(.postgres, "catalog")])
-        let database = DatabaseAccess(connectionString: domain.postgres, schema: try Schema(domain.schema))
+        let database = DatabaseAccess(
+            connectionString: domain.postgres, schema: try Schema(domain.schema), server: server)
         let nodes = NodeIdentities()
         let handoff = Handoff(last: journal.lastPositionAtOpen, byteLimit: min(Self.handoffSize, memory))
-        let budget = MemoryBudget(limit: memory)
+        let budget = MemoryBudget(limit: memory, borrowingFrom: sharedMemory)
         let receipts = Receipts()
         let progress = Progress(start: .start, lanes: domain.lanes)
         let status = DomainStatus(
@@ -88,6 +92,7 @@ final class DomainPipeline: Sendable {
             settings, http: http, acceptance: acceptance, journal: journal, receipts: receipts, reader: reader,
             metrics: metrics, tail: tail)
         self.settings = settings
+        self.database = database
         self.status = status
         self.reader = reader
         self.receipts = receipts
@@ -113,14 +118,25 @@ final class DomainPipeline: Sendable {
         upkeep.reload(try brokers.reload(domain))
     }
 
+    /// Looks after what is idle. Comes once a second.
+    /// - Parameter isTurn: whether an idle domain may look at its database.
+    func tick(isTurn: Bool) {
+        upkeep.tick()
+        storage?.tick()
+        dispatcher.lookIfDue(isTurn: isTurn)
+        if reader.isIdle(for: DatabaseAccess.patience)
+            || reader.isIdle(for: .seconds(1)) && database.server.wantsConnection
+        {
+            Task { await reader.close() }
+        }
+    }
+
     /// Runs until graceful shutdown.
     func run() async throws {
         async let accepting: Void = acceptance.run()
         async let dispatching: Void = dispatcher.run()
         async let writing: Void = Self.run(lanes) { await $0.run() }
         async let taking: Void = brokers.run()
-        async let keeping: Void = upkeep.run()
-        async let partitioning: Void? = storage?.run()
 
         // Ends by throwing when the task is cancelled instead: the stages are stopped all the same.
         try? await gracefulShutdown()
@@ -128,8 +144,8 @@ final class DomainPipeline: Sendable {
         upkeep.stop()
         storage?.stop()
         await taking
-        await keeping
-        await partitioning
+        await upkeep.finish()
+        await storage?.finish()
         acceptance.stop()
         await accepting
         dispatcher.stop()

@@ -337,8 +337,29 @@ final class Journal: Sendable {
         }
     }
 
+    /// Tells states of the journal's file apart, without opening it: all that is written goes to the write-ahead log first.
+    struct FileMark: Equatable, Sendable {
+        fileprivate var size: off_t
+        fileprivate var seconds: Int
+        fileprivate var nanoseconds: Int
+    }
+
+    /// nil when the system does not tell.
+    var fileMark: FileMark? {
+        var file = stat()
+        guard stat(pool.path + "-wal", &file) == 0 else { return nil }
+        return FileMark(size: file.st_size, seconds: file.st_mtim.tv_sec, nanoseconds: file.st_mtim.tv_nsec)
+    }
+
+    /// Gives back the memory that SQLite keeps for the next transactions.
+    func releaseMemory() {
+        pool.releaseMemory()
+    }
+
     /// Takes note of what another process, an operator's command, has changed in the file.
-    func noticeOthers() throws(JournalError) {
+    /// - Returns: whether there was anything.
+    @discardableResult
+    func noticeOthers() throws(JournalError) -> Bool {
         let version: Int
         do {
             version = try pool.writeWithoutTransaction { try Int.fetchOne($0, sql: "PRAGMA data_version") ?? 0 }
@@ -349,13 +370,14 @@ final class Journal: Sendable {
             defer { usage.versionOfOthers = version }
             return usage.versionOfOthers != version
         }
-        guard isNews else { return }
+        guard isNews else { return false }
         try write("count the journal") { _ in
             usage.withLock {
                 $0.deadLetterBytes = nil
                 $0.deadLettersChanged = true
             }
         }
+        return true
     }
 
     /// Gives the journal a new UUID: its positions are no longer those that the database knows of the old one.

@@ -30,6 +30,11 @@ actor Dispatcher {
     /// Of the connection.
     private let interrupter = Mutex<Interrupter?>(nil)
     private var connection: Connection?
+    private let ticket: ConnectionLine.Ticket
+    /// When batches came the last time.
+    private var workedAt: ContinuousClock.Instant?
+    /// When it was last seen whether the database can be reached, and whether it could.
+    private let lastLook = Mutex<(at: ContinuousClock.Instant, succeeded: Bool)>((.now, false))
     /// The last batch given to the lanes.
     private var position = JournalPosition.start
     /// What each lane had committed before this start: it is not given that again.
@@ -42,7 +47,7 @@ actor Dispatcher {
     private static let readSize = 4 << 20
     /// Between two trims, each of which is a transaction of its own.
     private static let trimInterval = Duration.seconds(1)
-    /// Between two looks at a database from which nothing is wanted just now.
+    /// Between two looks at a database from which nothing is wanted just now, while there is a connection; and while it is away.
     private static let probeInterval = Duration.seconds(5)
 
     init(
@@ -64,7 +69,8 @@ actor Dispatcher {
         self.budget = budget
         self.receipts = receipts
         self.metrics = metrics
-        reporter = DatabaseReporter(component: "catalog", health: health, log: log)
+        reporter = DatabaseReporter(component: "catalog", server: database.server, health: health, log: log)
+        ticket = database.server.makeTicket()
         self.log = log
     }
 
@@ -81,21 +87,37 @@ actor Dispatcher {
     }
 
     /// Dispatches until `stop()`.
-    func run() {
+    func run() async {
         guard start() else { return }
         loop: while true {
             switch handoff.next(after: position, timeout: trimmed < position ? Self.trimInterval : Self.probeInterval) {
             case .batches(let batches):
+                workedAt = .now
                 for stored in batches where !dispatch(stored) { break loop }
             case .readJournal:
                 guard readJournal() else { break loop }
-            case .nothing: probe()
+            case .look: look()
+            case .nothing: await rest()
             case .stopped: break loop
             }
             trim(every: Self.trimInterval)
         }
-        connection?.close()
-        connection = nil
+        disconnect()
+    }
+
+    /// Nothing came for a while: gives up the connection when it is wanted elsewhere, or was not used for long, and then the thread,
+    /// too.
+    private func rest() async {
+        let idleSince = workedAt.map { ContinuousClock.now - $0 } ?? .seconds(3600)
+        if connection != nil {
+            guard idleSince > DatabaseAccess.patience || database.server.wantsConnection else { return probe() }
+            disconnect()
+            // While nobody watches the server, another may take its place, with other numbers.
+            catalog.forget()
+        }
+        // What the lanes have not committed yet is trimmed later.
+        guard trimmed >= position else { return }
+        await handoff.change(after: position)
     }
 
     /// Deletes from the journal what all lanes have committed. Failing is harmless: the next trim does its work too.
@@ -116,39 +138,49 @@ actor Dispatcher {
     /// Readies the schema and finds where the lanes stand. False when stopped first.
     private func start() -> Bool {
         let loaded = untilItSucceeds("prepare the database") {
-            let connection = try connected()
-            if migrates {
-                let applied = try database.schema.migrate(connection)
-                if !applied.isEmpty {
-                    log.notice("the schema was brought up to date", metadata: ["version": "\(Schema.version)"])
-                }
-            } else {
-                try database.schema.check(connection)
-            }
-            try prepareStorage(connection)
-            let positions = LanePositions(schema: database.schema, journal: journal.uuid)
-            let loaded = try positions.load(lanes: lanes.count, connection)
-            if loaded.allSatisfy({ $0 <= journal.lastPositionAtOpen }) { return loaded }
-            // Restored from a backup, say: its new positions would be taken for ones that are written already. What it held when it
-            // was opened is written as far as the lanes had come.
-            log.error("the journal is older than what was written from it; it goes on under a new name")
-            let fresh = NodeUUID(high: .random(in: .min ... .max), low: .random(in: .min ... .max))
-            let reached = loaded.map { min($0, journal.lastPositionAtOpen) }
-            try LanePositions(schema: database.schema, journal: fresh).store(reached, connection)
-            try journal.rename(to: fresh)
-            return reached
+            try database.server.enter(unless: { stopping.withLock { $0 } }) { try prepare() }
         }
         guard let loaded else { return false }
         committedAtStart = loaded
         position = loaded.min() ?? .start
         do {
             let waiting = try journal.batchCount(after: position)
-            if waiting > 0 { log.notice("continuing with what the journal holds", metadata: ["batches": "\(waiting)"]) }
+            if waiting > 0 {
+                log.notice("continuing with what the journal holds", metadata: ["batches": "\(waiting)"])
+            } else {
+                // All domains start at once, and most of them have nothing to do.
+                disconnect()
+            }
         } catch {
             log.error("cannot count what the journal holds", metadata: ["error": "\(error)"])
         }
         progress.dispatched(through: position)
         return true
+    }
+
+    /// - Returns: where the lanes stand.
+    private func prepare() throws -> [JournalPosition] {
+        let connection = try connected()
+        if migrates {
+            let applied = try database.schema.migrate(connection)
+            if !applied.isEmpty {
+                log.notice("the schema was brought up to date", metadata: ["version": "\(Schema.version)"])
+            }
+        } else {
+            try database.schema.check(connection)
+        }
+        try prepareStorage(connection)
+        let positions = LanePositions(schema: database.schema, journal: journal.uuid)
+        let loaded = try positions.load(lanes: lanes.count, connection)
+        if loaded.allSatisfy({ $0 <= journal.lastPositionAtOpen }) { return loaded }
+        // Restored from a backup, say: its new positions would be taken for ones that are written already. What it held when it
+        // was opened is written as far as the lanes had come.
+        log.error("the journal is older than what was written from it; it goes on under a new name")
+        let fresh = NodeUUID(high: .random(in: .min ... .max), low: .random(in: .min ... .max))
+        let reached = loaded.map { min($0, journal.lastPositionAtOpen) }
+        try LanePositions(schema: database.schema, journal: fresh).store(reached, connection)
+        try journal.rename(to: fresh)
+        return reached
     }
 
     private func prepareStorage(_ connection: Connection) throws {
@@ -173,6 +205,7 @@ actor Dispatcher {
                 progress.dispatched(through: position)
             }
             for var batch in stored {
+                workedAt = .now
                 batch.receivedAt = handoff.receivedAt(batch.position)
                 guard dispatch(batch) else { return false }
             }
@@ -290,33 +323,69 @@ actor Dispatcher {
         while true {
             do {
                 let result = try body()
-                reporter.succeeded()
+                succeeded()
                 return result
             } catch {
-                // The next connection may find another server.
-                connection?.close()
-                connection = nil
-                reporter.failed(error, doing: operation)
-                if !pause(backoff.next()) { return nil }
+                failed(error, doing: operation)
+                let isInLine = (error as? PostgresError)?.sqlState == .tooManyConnections
+                if !pause(isInLine ? DatabaseAccess.turn : backoff.next()) { return nil }
             }
         }
     }
 
     /// Keeps the health page true while nothing comes in, and the connection ready for when it does.
     private func probe() {
-        do {
-            try connected().execute("SELECT 1")
-            reporter.succeeded()
+        do throws(PostgresError) {
+            try connected(standingInLine: false).execute("SELECT 1")
+            succeeded()
         } catch {
-            connection?.close()
-            connection = nil
-            reporter.failed(error, doing: "reach the database")
+            // It answers, and those who have work come first.
+            if error.sqlState == .tooManyConnections { return }
+            failed(error, doing: "reach the database")
         }
     }
 
-    private func connected() throws(PostgresError) -> Connection {
+    /// A probe that leaves no connection where there was none.
+    private func look() {
+        let wasConnected = connection != nil
+        probe()
+        if !wasConnected { disconnect() }
+    }
+
+    /// Has an idle dispatcher look at the database when it is time: each look costs the server a process, so the domains take turns, one a
+    /// second. As soon as one of them loses its server, the others there look, too.
+    nonisolated func lookIfDue(isTurn: Bool) {
+        let now = ContinuousClock.now
+        let isDue = lastLook.withLock { last in
+            let isOld = (isTurn || !last.succeeded) && now - last.at >= Self.probeInterval
+            let isSuspected = database.server.suspectedAt.map { $0 > last.at } ?? false
+            guard isOld || isSuspected, !database.server.isFull else { return false }
+            last.at = now
+            return true
+        }
+        if isDue { handoff.look() }
+    }
+
+    private func succeeded() {
+        lastLook.withLock { $0 = (.now, true) }
+        reporter.succeeded()
+    }
+
+    private func failed(_ error: any Error, doing operation: String) {
+        // The next connection may find another server.
+        disconnect()
+        lastLook.withLock { $0 = (.now, false) }
+        reporter.failed(error, doing: operation)
+    }
+
+    private func disconnect() {
+        connection?.close()
+        connection = nil
+    }
+
+    private func connected(standingInLine: Bool = true) throws(PostgresError) -> Connection {
         if let connection, connection.isUsable { return connection }
-        let fresh = try database.connect("catalog")
+        let fresh = standingInLine ? try database.connect("catalog", ticket) : try database.connect("catalog")
         // Another server may number them otherwise.
         catalog.forget()
         connection = fresh

@@ -13,6 +13,8 @@ final class Handoff: Sendable {
         var isLive = false
         /// Of batches that are in the journal only.
         var times = ReceptionTimes()
+        /// Whoever takes the batches is to see whether it still can.
+        var isLookDue = false
         var isStopping = false
     }
 
@@ -20,6 +22,8 @@ final class Handoff: Sendable {
         case batches([Journal.StoredBatch])
         /// There is more, but only in the journal.
         case readJournal
+        /// There is no more, and `look()` was called.
+        case look
         /// Nothing came within the timeout.
         case nothing
         /// Stopped, and nothing is queued; the journal may hold more.
@@ -67,8 +71,22 @@ final class Handoff: Sendable {
             if position < state.last { return .readJournal }
             if !state.isLive { state.times.removeAll() }
             state.isLive = true
+            if state.isLookDue {
+                state.isLookDue = false
+                return .look
+            }
             return nil
         } ?? .nothing
+    }
+
+    /// Suspends the task until `next` may have something else to say than `nothing`.
+    func change(after position: JournalPosition) async {
+        await state.change { !$0.queue.isEmpty || position < $0.last || $0.isLookDue || $0.isStopping }
+    }
+
+    /// Has whoever takes the batches see whether it still can, when nothing else is to be done.
+    func look() {
+        state.withLock { $0.isLookDue = true }
     }
 
     /// The last position in the journal.

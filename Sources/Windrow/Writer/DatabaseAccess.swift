@@ -6,14 +6,28 @@ struct DatabaseAccess: Sendable {
     var connectionString: Secret
     var schema: Schema
     var statementTimeout: Duration = .seconds(60)
+    /// Shared by the domains that have it.
+    var server = DatabaseServer()
 
     /// Between tries to reach a database that is away.
     static var backoff: Backoff { Backoff(first: .milliseconds(100), cap: .seconds(5)) }
+
+    /// Between two tries in line for a connection: most of them ask nobody.
+    static let turn = Duration.milliseconds(100)
+
+    /// How long a connection stays open from which nothing is wanted: longer than a minute, the usual pace of the slow ones, who would
+    /// otherwise connect, and ask for the newest point of each series, for each flush.
+    static let patience = Duration.seconds(120)
 
     /// - Parameter purpose: shown in `pg_stat_activity`.
     func connect(_ purpose: String) throws(PostgresError) -> Connection {
         try Connection(
             connectionString.reveal, applicationName: "windrow \(purpose)", statementTimeout: statementTimeout)
+    }
+
+    /// - Parameter ticket: of one that can wait for its turn when the server has no connection left.
+    func connect(_ purpose: String, _ ticket: ConnectionLine.Ticket) throws(PostgresError) -> Connection {
+        try server.connect(ticket) { () throws(PostgresError) in try connect(purpose) }
     }
 }
 
@@ -22,20 +36,27 @@ struct DatabaseAccess: Sendable {
 /// Not Sendable: each thread that talks to the database has its own.
 final class DatabaseReporter {
     private let component: String
+    private let server: DatabaseServer
     private let health: DomainHealth
     private let log: Logger
     private var lastReport: ContinuousClock.Instant?
     private var lastMessage = ""
+    /// Since when it waits for its turn to connect.
+    private var isInLineSince: ContinuousClock.Instant?
 
     private static let reminder = Duration.seconds(60)
+    /// Waiting for one's turn is no failure before that.
+    private static let usualTurn = Duration.seconds(10)
 
-    init(component: String, health: DomainHealth, log: Logger) {
+    init(component: String, server: DatabaseServer, health: DomainHealth, log: Logger) {
         self.component = component
+        self.server = server
         self.health = health
         self.log = log
     }
 
     func succeeded() {
+        isInLineSince = nil
         health.set(.postgres, component, .working)
         if lastReport != nil {
             log.notice("PostgreSQL is back", metadata: ["component": "\(component)"])
@@ -45,8 +66,18 @@ final class DatabaseReporter {
     }
 
     func failed(_ error: any Error, doing operation: String) {
+        if (error as? PostgresError)?.sqlState == .tooManyConnections {
+            let since = isInLineSince ?? .now
+            isInLineSince = since
+            if .now - since < Self.usualTurn { return }
+        } else {
+            isInLineSince = nil
+        }
         let message = String(describing: error)
         health.set(.postgres, component, .failing(message))
+        if lastReport == nil, isInLineSince == nil, (error as? PostgresError)?.endsConnection == true {
+            server.suspect()
+        }
         let isNews = message != lastMessage
         guard isNews || lastReport.map({ .now - $0 >= Self.reminder }) ?? true else { return }
         lastReport = .now

@@ -11,6 +11,7 @@ struct FlushSession: ~Copyable {
     let interruption: Interruption
 
     private let purpose: String
+    private let ticket: ConnectionLine.Ticket
     private let lane: Int
     private let journal: () -> NodeUUID
     private var connection: Connection?
@@ -43,6 +44,7 @@ struct FlushSession: ~Copyable {
         journal: @escaping () -> NodeUUID
     ) {
         self.database = database
+        ticket = database.server.makeTicket()
         self.purpose = purpose
         self.lane = lane
         self.interruption = interruption
@@ -157,9 +159,12 @@ struct FlushSession: ~Copyable {
         close()
     }
 
+    var isConnected: Bool { connection != nil }
+
     mutating func close() {
         connection?.close()
         connection = nil
+        newest = [:]
     }
 
     private mutating func connected() throws -> (Connection, Flush) {
@@ -169,7 +174,7 @@ struct FlushSession: ~Copyable {
         }
         var database = database
         database.statementTimeout = statementTimeout
-        let fresh = try database.connect(purpose)
+        let fresh = try database.connect(purpose, ticket)
         // Every statement of a flush finds its rows by primary key. A planner with stale statistics must not read the table.
         try fresh.script("SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off")
         // What is committed is forgotten elsewhere, so commits must be durable whatever the role's default is.

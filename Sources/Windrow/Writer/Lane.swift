@@ -51,6 +51,8 @@ actor Lane {
     private var pendingCost = 0
     private var pendingThrough: JournalPosition?
     private var flushAt: ContinuousClock.Instant?
+    /// When the last flush was committed.
+    private var flushedAt = ContinuousClock.now
     /// What a flush takes: grows at once with one that takes longer, and shrinks slowly.
     private var flushTakes = Duration.zero
     /// When what is folded was received, and how many points then; batches of the same moment are one.
@@ -64,6 +66,8 @@ actor Lane {
     private static let statementsOfFlush = 10
     /// Batches received within this time are of the same moment to `received`.
     private static let moment = Duration.milliseconds(5)
+    /// After which a lane without work looks whether it can do without connection and thread.
+    private static let idleMoment = Duration.seconds(5)
     /// Between two tries when only somebody who changes the database can help.
     private static let hopelessPause = Duration.seconds(10)
 
@@ -87,7 +91,7 @@ actor Lane {
         self.budget = budget
         self.metrics = metrics
         self.activity = activity
-        reporter = DatabaseReporter(component: "lane \(number)", health: health, log: log)
+        reporter = DatabaseReporter(component: "lane \(number)", server: database.server, health: health, log: log)
         self.log = log
     }
 
@@ -113,18 +117,33 @@ actor Lane {
     }
 
     /// Folds and flushes until `stop()`.
-    func run() {
-        while true {
+    func run() async {
+        loop: while true {
             settings = domain.current.flush
             while pendingPoints < settings.maxPoints, let work = incoming.popLast() { fold(work) }
             if isDue {
                 // A stopping lane that has no time left, or no database, leaves the rest to the journal.
                 guard !isOutOfTime, flushPending() else { break }
-            } else if !takeMail() {
-                break
+                flushedAt = .now
+            } else {
+                switch takeMail() {
+                case .mail: break
+                case .nothing: await rest()
+                case .stopped: break loop
+                }
             }
         }
         session.close()
+    }
+
+    /// Nothing came for a moment, and nothing is pending: gives up the connection when it is wanted elsewhere, or was not used for long,
+    /// and then the thread, too.
+    private func rest() async {
+        if session.isConnected {
+            guard .now - flushedAt > DatabaseAccess.patience || database.server.wantsConnection else { return }
+            session.close()
+        }
+        await mailbox.change { !$0.work.isEmpty || $0.isStopping }
     }
 
     private var isDue: Bool {
@@ -135,10 +154,19 @@ actor Lane {
 
     nonisolated private var isOutOfTime: Bool { mailbox.withLock { $0.stopBy.map { $0 < .now } ?? false } }
 
-    /// Waits for work or for the time to flush. False when stopping and nothing is left to do.
-    private func takeMail() -> Bool {
+    private enum Mail {
+        /// There is work, or it is the time to flush.
+        case mail
+        /// Nothing came for a moment, and nothing is pending.
+        case nothing
+        /// Stopping, and nothing is left to do.
+        case stopped
+    }
+
+    /// Waits for work or for the time to flush.
+    private func takeMail() -> Mail {
         let hasPending = flushAt != nil
-        let taken = mailbox.wait(timeout: flushAt.map { $0 - .now }) { mailbox -> [LaneWork]? in
+        let taken = mailbox.wait(timeout: flushAt.map { $0 - .now } ?? Self.idleMoment) { mailbox -> [LaneWork]? in
             // With nothing pending there is nothing to hurry.
             if !hasPending { mailbox.isUrgent = false }
             if !mailbox.work.isEmpty || mailbox.isStopping || mailbox.isUrgent {
@@ -147,9 +175,9 @@ actor Lane {
             }
             return nil
         }
-        guard let taken else { return true }
+        guard let taken else { return hasPending ? .mail : .nothing }
         incoming = taken.reversed()
-        return hasPending || !taken.isEmpty
+        return hasPending || !taken.isEmpty ? .mail : .stopped
     }
 
     private func fold(_ work: LaneWork) {
@@ -201,13 +229,18 @@ actor Lane {
                 }
                 reporter.succeeded()
                 finish(windows, outcome, through: pendingThrough, took: .now - started)
+                if database.server.wantsConnection { session.close() }
                 return true
             } catch {
                 session.recover(from: error)
                 reporter.failed(error, doing: "flush")
+                let refusal = error as? PostgresError
+                if refusal?.sqlState == .tooManyConnections {
+                    guard pause(DatabaseAccess.turn) else { return false }
+                    continue
+                }
                 metrics.notFlushed(FlushFailure(error))
-                let isHopeless = (error as? PostgresError)?.verdict == .stop
-                if !pause(isHopeless ? Self.hopelessPause : backoff.next()) { return false }
+                if !pause(refusal?.verdict == .stop ? Self.hopelessPause : backoff.next()) { return false }
             }
         }
     }

@@ -135,7 +135,10 @@ final class GrowthCase {
         get throws {
             Int(
                 try connection.execute(
-                    "SELECT sum(pg_total_relation_size(relid))::bigint FROM pg_partition_tree('windrow.point')"
+                    """
+                    SELECT pg_total_relation_size('windrow.point') + coalesce(sum(pg_total_relation_size(inhrelid)), 0)::bigint
+                    FROM pg_inherits WHERE inhparent = 'windrow.point'::regclass
+                    """
                 ).int64(0, 0))
         }
     }

@@ -62,7 +62,7 @@ import WindrowTestSupport
         let start = ContinuousClock.now
         try fleet.publisher.publish("1", on: "d7/1/t")
         try waitUntil("a point is stored", every: .milliseconds(10)) { try fleet.stored()[6] == 1 }
-        #expect(ContinuousClock.now - start < .seconds(1))
+        #expect(ContinuousClock.now - start < .seconds(5))
 
         // More need a connection than there are, which is told; all of them get on.
         for number in 1...Fleet.size { try fleet.publisher.publish("2", on: "d\(number)/1/t") }

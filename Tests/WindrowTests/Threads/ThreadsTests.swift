@@ -129,7 +129,8 @@ import Testing
         nonisolated let executor = ThreadExecutor(name: "sleeper")
         nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
-        func sleep(on monitor: Monitor<Bool>) async -> Bool {
+        func sleep(on monitor: Monitor<Bool>, counting begun: Monitor<Int>) async -> Bool {
+            begun.withLock { $0 += 1 }
             await monitor.change { $0 }
             return monitor.withLock { $0 }
         }
@@ -143,12 +144,12 @@ import Testing
 
     @Test("an actor that waits suspended gives its thread back, and has one when it goes on", .timeLimit(.minutes(1)))
     func givesBack() async throws {
-        let monitor = Monitor(false)
+        let (monitor, begun) = (Monitor(false), Monitor(0))
         let sleeping = (0..<50).map { _ in
             let sleeper = Sleeper()
-            return Task { await sleeper.sleep(on: monitor) }
+            return Task { await sleeper.sleep(on: monitor, counting: begun) }
         }
-        while try sleepers() == 0 { await Task.yield() }
+        while begun.withLock({ $0 }) < 50 { try await Task.sleep(for: .milliseconds(5)) }
         while try sleepers() > 0 { try await Task.sleep(for: .milliseconds(20)) }
         monitor.withLock { $0 = true }
         for task in sleeping { #expect(await task.value) }

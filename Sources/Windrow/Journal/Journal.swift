@@ -78,7 +78,7 @@ final class Journal: Sendable {
         }
         lock = try JournalLock(folder: folder, patience: .seconds(2))
         ballast = JournalBallast(folder: folder, size: min(Self.ballastSize, bounds.maxSize / 8))
-        let (pool, setAside) = try Self.openFile(folder, ballast)
+        let (pool, setAside) = try Self.openFile(folder, ballast, lock.noted)
         if let setAside {
             var metadata: Logger.Metadata = ["file": "\(folder)/\(setAside.file)", "damage": "\(setAside.why)"]
             if let saved = setAside.saved {
@@ -120,7 +120,7 @@ final class Journal: Sendable {
     /// Compares the journal with the note of what was in it last, and tells the log and the dead letters when something is gone.
     /// - Returns: the last position that was given away.
     private static func tellLoss(
-        _ pool: DatabasePool, _ noted: (journal: NodeUUID, position: JournalPosition)?, _ uuid: NodeUUID, _ last: Int64,
+        _ pool: DatabasePool, _ noted: JournalLock.Noted?, _ uuid: NodeUUID, _ last: Int64,
         _ log: Logger
     ) throws -> Int64 {
         guard let noted, noted.position.number > 0 else { return last }
@@ -436,13 +436,13 @@ final class Journal: Sendable {
 
     /// Opening writes a little, and a disk that the journal has filled must not keep it from being emptied.
     private static func openFile(
-        _ folder: String, _ ballast: JournalBallast
+        _ folder: String, _ ballast: JournalBallast, _ noted: JournalLock.Noted?
     ) throws(JournalError) -> (pool: DatabasePool, setAside: JournalFile.SetAside?) {
         do {
-            return try JournalFile.open(folder: folder)
+            return try JournalFile.open(folder: folder, noted: noted)
         } catch  where error.kind == .full {
             ballast.drop()
-            return try JournalFile.open(folder: folder)
+            return try JournalFile.open(folder: folder, noted: noted)
         }
     }
 

@@ -39,6 +39,7 @@ actor JournalUpkeep {
         while orders.wait(timeout: Self.interval, until: { $0.isStopping ? true : nil }) == nil {
             foresee()
             do {
+                try journal.yieldKeptIfNeeded()
                 try journal.noticeOthers()
                 try journal.countDeadLetters()
                 if let rules = orders.withLock({ $0.rules.take() }) { try retry.reload(rules) }
@@ -62,7 +63,7 @@ actor JournalUpkeep {
     }
 
     private func foresee() {
-        let tells = forecast.sample(bytes: journal.usedBytes, room: journal.room, at: .now)
+        let tells = forecast.sample(bytes: journal.waitingBytes, room: journal.room, at: .now)
         published.withLock { $0 = forecast.timeUntilFull }
         guard tells, let left = forecast.timeUntilFull else { return }
         log.warning(

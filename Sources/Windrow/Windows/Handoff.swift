@@ -14,12 +14,15 @@ final class Handoff: Sendable {
         /// Of batches that are in the journal only.
         var times = ReceptionTimes()
         var isStopping = false
+        var isRewindWanted = false
     }
 
     enum Next: Sendable {
         case batches([Journal.StoredBatch])
         /// There is more, but only in the journal.
         case readJournal
+        /// Somebody has found that the database is behind what it had committed.
+        case rewind
         /// Nothing came within the timeout.
         case nothing
         /// Stopped, and nothing is queued; the journal may hold more.
@@ -56,6 +59,7 @@ final class Handoff: Sendable {
     /// Waits for what follows `position`, which is the last one that was taken.
     func next(after position: JournalPosition, timeout: Duration?) -> Next {
         state.wait(timeout: timeout) { state -> Next? in
+            if state.isRewindWanted { return .rewind }
             if !state.queue.isEmpty {
                 defer {
                     state.queue = []
@@ -71,11 +75,33 @@ final class Handoff: Sendable {
         } ?? .nothing
     }
 
+    // MARK: Rewinding
+
+    /// What was taken has to be read again: the database has lost some of it. Any thread.
+    func wantRewind() {
+        state.withLock { $0.isRewindWanted = true }
+    }
+
+    var isRewindWanted: Bool { state.withLock { $0.isRewindWanted } }
+
+    /// What follows is read back from the journal.
+    func beginRewind() {
+        state.withLock { state in
+            state.isRewindWanted = false
+            state.isLive = false
+            for stored in state.queue {
+                if let time = stored.receivedAt { state.times.note(time, at: stored.position) }
+            }
+            state.queue = []
+            state.queuedBytes = 0
+        }
+    }
+
     /// The last position in the journal.
     var last: JournalPosition { state.withLock { $0.last } }
 
-    /// When a batch was received that was read back from the journal; nil when an earlier run has accepted it. Positions must not go
-    /// back.
+    /// When a batch was received that was read back from the journal; nil when an earlier run has accepted it, or
+    /// when it was read back before.
     func receivedAt(_ position: JournalPosition) -> ContinuousClock.Instant? {
         state.withLock { $0.times.take(at: position) }
     }

@@ -29,7 +29,7 @@ final class Stage {
         self.seed = seed
         self.timing = timing
         course = Course()
-        cluster = try Cluster(hasStandby: kinds.contains(.failover))
+        cluster = try Cluster(hasStandby: kinds.contains(.failover) || kinds.contains(.failoverLagging))
         disk = geteuid() == 0 ? try SmallDisk(mebibytes: 64) : nil
         subject = try Subject(cluster, program: program, journal: disk?.folder.path, course: course)
         otherWriter = OtherWriter(head: twinHead)
@@ -144,6 +144,9 @@ final class Stage {
                 [.timestamptz(last.points[0].microseconds)])
             return try rows.int64(0, 0) == 1
         }
+        // What is kept goes, too.
+        try subject.setKeep("0s")
+        defer { try? subject.setKeep(Subject.keep) }
         try waitUntil("the journal is drained", timeout: Self.patience) {
             try subject.process.metric("windrow_points_pending") == 0
                 && JournalReader(subject.journalFile).batchCount() == 0

@@ -19,9 +19,10 @@ final class ConversionSession {
         _ domain: Configuration.Domain, _ schema: Schema, isInterrupted: @escaping () -> Bool,
         waits: @escaping (String) -> Void
     ) {
+        var access = DatabaseAccess(connectionString: domain.postgres, schema: schema)
         // Comparing large tables takes hours.
-        access = DatabaseAccess(
-            connectionString: domain.postgres, schema: schema, statementTimeout: .seconds(7 * 24 * 3600))
+        access.statementTimeout = .seconds(7 * 24 * 3600)
+        self.access = access
         self.isInterrupted = isInterrupted
         self.waits = waits
     }

@@ -150,7 +150,7 @@ public struct Check {
                 verdict: version >= 130_000 ? .good : .wrong, subject: subject,
                 message: "\(connection.endpoint), version \(version / 10_000).\(version % 10_000)"
                     + (version >= 130_000 ? "" : "; Windrow needs 13 or newer"))
-            return try [reached, checkSchema(schema, domain, connection)]
+            return try [reached, checkCommit(domain, connection), checkSchema(schema, domain, connection)]
                 + StorageCheck(domain, schema).run(connection)
         } catch {
             let isDown = error.endsConnection
@@ -159,6 +159,35 @@ public struct Check {
                 Finding(verdict: isDown ? .unreachable : .wrong, subject: subject, message: error.description + hint)
             ]
         }
+    }
+
+    /// What commits wait for, and so what a failover may lose.
+    private func checkCommit(_ domain: Configuration.Domain, _ connection: Connection) throws(PostgresError) -> Finding
+    {
+        let subject = "\(domain.name) commit \(domain.commit.rawValue)"
+        let standbys = try connection.execute("SELECT current_setting('synchronous_standby_names')").text(0, 0)
+        if domain.commit == .remote, !standbys.isEmpty {
+            return Finding(verdict: .good, subject: subject, message: "commits wait for standbys: \(standbys)")
+        }
+        let why =
+            domain.commit == .local
+            ? "commits wait for no standby"
+            : "commits wait for no standby: the server's synchronous_standby_names is empty"
+        guard Connection.hostCount(of: domain.postgres.reveal) > 1 else {
+            return Finding(verdict: .good, subject: subject, message: why)
+        }
+        let keep = configuration.journal.keep
+        if keep > .zero {
+            return Finding(
+                verdict: .good, subject: subject,
+                message: "\(why); after a failover the journal writes once more what was committed in the last "
+                    + "\(DurationText.format(keep)) (journal.keep)")
+        }
+        return Finding(
+            verdict: .warning, subject: subject,
+            message: "\(why), and there are several hosts: a failover loses what the standby has not received; set "
+                + (domain.commit == .local ? "commit: remote and " : "")
+                + "synchronous_standby_names on the server, or journal.keep to longer than the standby may lag")
     }
 
     private func checkSchema(

@@ -54,8 +54,7 @@ final class DomainPipeline: Sendable {
         let metrics = DomainMetrics(lanes: domain.lanes)
         let health = DomainHealth(
             expected: [(.postgres, "catalog")])
-        let database = DatabaseAccess(
-            connectionString: domain.postgres, schema: try Schema(domain.schema), server: server)
+        let database = try DatabaseAccess(domain, server: server)
         let nodes = NodeIdentities()
         let handoff = Handoff(last: journal.lastPositionAtOpen, byteLimit: min(Self.handoffSize, memory))
         let budget = MemoryBudget(limit: memory, borrowingFrom: sharedMemory)
@@ -68,7 +67,7 @@ final class DomainPipeline: Sendable {
             Lane(
                 number: number, domain: settings, database: database, journal: journal, progress: progress,
                 budget: budget, metrics: metrics, activity: status.activities[number], health: health,
-                liveness: liveness, log: log)
+                liveness: liveness, receipts: receipts, rewind: handoff.wantRewind, log: log)
         }
         let acceptance = Acceptance(
             domain: domain.name, journal: journal, handoff: handoff, nodes: nodes, receipts: receipts, metrics: metrics)
@@ -184,6 +183,7 @@ final class DomainPipeline: Sendable {
 extension JournalConfiguration {
     /// Of each domain's journal. Dead letters leave room for batches.
     fileprivate var bounds: Journal.Bounds {
-        Journal.Bounds(maxSize: Int(maxSize), maxDeadLetters: Int(min(maxDeadLetters, maxSize / 4)))
+        Journal.Bounds(
+            maxSize: Int(maxSize), keep: keep, maxDeadLetters: Int(min(maxDeadLetters, maxSize / 4)))
     }
 }

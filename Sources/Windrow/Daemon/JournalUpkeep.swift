@@ -48,7 +48,7 @@ actor JournalUpkeep {
         let mark = journal.fileMark
         let isQuiet = shared.withLock { shared -> Bool? in
             let now = ContinuousClock.now
-            let isQuiet = shared.seen == mark && shared.rules == nil
+            let isQuiet = shared.seen == mark && shared.rules == nil && journal.keptBytes == 0
             if shared.isStopping || shared.isWorking || isQuiet && now - shared.workedAt < Self.longInterval {
                 return nil
             }
@@ -79,6 +79,7 @@ actor JournalUpkeep {
         if isStopping { return }
         var isDone = false
         do {
+            try journal.yieldKeptIfNeeded()
             let isNews = try journal.noticeOthers()
             try journal.countDeadLetters()
             if let rules = shared.withLock({ $0.rules.take() }) { try retry.reload(rules) }
@@ -100,7 +101,7 @@ actor JournalUpkeep {
 
     nonisolated private func foresee() {
         let warning = shared.withLock { shared -> Duration? in
-            let tells = shared.forecast.sample(bytes: journal.usedBytes, room: journal.room, at: .now)
+            let tells = shared.forecast.sample(bytes: journal.waitingBytes, room: journal.room, at: .now)
             return tells ? shared.forecast.timeUntilFull : nil
         }
         guard let warning else { return }

@@ -55,6 +55,7 @@ actor Acceptance {
     private let receipts: Receipts
     private let metrics: DomainMetrics
     private var streams = StreamWindows()
+    private var renumberings = 0
 
     init(
         domain: String, journal: Journal, handoff: Handoff, nodes: NodeIdentities, receipts: Receipts,
@@ -112,6 +113,11 @@ actor Acceptance {
     }
 
     private func accept(_ submissions: [Submission]) {
+        if nodes.renumberings != renumberings {
+            // Windows are kept by numbers of nodes, which name others now: as after a start, the next messages open new ones.
+            renumberings = nodes.renumberings
+            streams = StreamWindows()
+        }
         var batches: [RecordBatch] = []
         var senders: [Submission] = []
         for submission in submissions where !submission.batch.isEmpty {

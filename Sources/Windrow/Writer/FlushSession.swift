@@ -24,6 +24,12 @@ struct FlushSession: ~Copyable {
     private var newest: [SeriesID: Newest] = [:]
     /// Whether most points that were merged to overwrite found another value, the last time.
     private var expectsUpdates = false
+    /// In which the connection writes.
+    private var timeline: Timeline?
+    /// The last position that was committed, as far as the owner counts on it.
+    private var reached = JournalPosition.start
+    /// Whether the connection is known to see all that was committed.
+    private var isPlaced = false
     /// A flush took too long: the planner may take a table that was nearly empty when it last looked for one that still is, and
     /// read all of it for each point.
     private var doubtsStatistics = false
@@ -54,19 +60,18 @@ struct FlushSession: ~Copyable {
 
     /// Writes the windows and the position in one transaction; when it returns they are committed. After an error, `recover` comes
     /// before the next try, which is with the same windows and position.
-    /// - Parameter keep: is given what PostgreSQL refuses for its content, before the rest is committed; when it throws, nothing is.
+    /// - Parameters:
+    ///   - timeline: in which the series' numbers were found; nil where the owner looks after that.
+    ///   - keep: is given what PostgreSQL refuses for its content, before the rest is committed; when it throws, nothing is.
+    /// - Throws: `OtherPast`, when the numbers or what was committed before are not this database's. Nothing is in doubt then.
     mutating func write(
         _ windows: [(id: SeriesID, window: PendingWindow)], through position: JournalPosition,
+        resolvedIn timeline: Timeline? = nil,
         keep: ([RefusedItem], Connection) throws -> Void
     ) throws -> Written {
         let (connection, found) = try connected()
         var flush = found
-        if let inDoubt {
-            let positions = LanePositions(schema: database.schema, journal: journal())
-            let reached = try positions.load(lane: lane, connection)
-            self.inDoubt = nil
-            if let reached, reached >= position { return inDoubt }
-        }
+        if let written = try place(connection, through: position, resolvedIn: timeline) { return written }
         let unknown = windows.filter { newest[$0.id] == nil && !$0.window.points.isEmpty }
         if !unknown.isEmpty {
             newest.merge(try flush.newest(unknown, connection)) { _, found in found }
@@ -124,8 +129,37 @@ struct FlushSession: ~Copyable {
             for: windows.lazy.flatMap { $0.window.points.lazy.map(\.timestamp) }, connection)
     }
 
+    /// Before the first flush on a connection: finds what became of the one before it, and whether the database has the past in which
+    /// this flush was made up.
+    /// - Returns: the flush through `position`, if it was in doubt and is committed.
+    private mutating func place(
+        _ connection: Connection, through position: JournalPosition, resolvedIn timeline: Timeline?
+    ) throws -> Written? {
+        if isPlaced { return nil }
+        let positions = LanePositions(schema: database.schema, journal: journal())
+        let stored = try positions.load(lane: lane, connection) ?? .start
+        let committed = stored >= position ? inDoubt : nil
+        inDoubt = nil
+        if let committed { return committed }
+        guard stored >= reached, timeline == nil || timeline == self.timeline else { throw OtherPast() }
+        isPlaced = true
+        return nil
+    }
+
+    /// Whether it is not known if the last flush was committed.
+    var isInDoubt: Bool { inDoubt != nil }
+
+    /// The owner goes on from where the database stands.
+    mutating func rewind() {
+        reached = .start
+        close()
+    }
+
     /// Learns from a flush that is committed.
-    mutating func committed(_ windows: [(id: SeriesID, window: PendingWindow)], _ outcome: FlushOutcome) {
+    mutating func committed(
+        _ windows: [(id: SeriesID, window: PendingWindow)], _ outcome: FlushOutcome, through position: JournalPosition
+    ) {
+        reached = position
         for (id, window) in windows {
             if outcome.wasMergedWhole {
                 // Another writer is ahead in one of them: ask again.
@@ -177,9 +211,9 @@ struct FlushSession: ~Copyable {
         let fresh = try database.connect(purpose, ticket)
         // Every statement of a flush finds its rows by primary key. A planner with stale statistics must not read the table.
         try fresh.script("SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off")
-        // What is committed is forgotten elsewhere, so commits must be durable whatever the role's default is.
-        try fresh.execute(
-            "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'")
+        try database.commit.apply(to: fresh)
+        timeline = try Timeline(of: fresh)
+        isPlaced = false
         let engine = try database.schema.engine(fresh) ?? .plain
         if doubtsStatistics, engine == .plain {
             try fresh.execute("ANALYZE (SKIP_LOCKED) \(database.schema.qualified("point"))")

@@ -8,6 +8,7 @@ extension Configuration {
         /// The PostgreSQL schema that holds the tables: lower-case letters, digits and `_`, at most 63 bytes. It may be a word
         /// that SQL reserves, so it has to be quoted.
         public var schema: String
+        public var commit: Commit
         public var storage: Storage
         public var unknownNodes: UnknownNodes
         /// PostgreSQL connections; 1 to 64.
@@ -24,7 +25,8 @@ extension Configuration {
         public var brokers: [Broker]
 
         public init(
-            name: String, postgres: Secret, schema: String = "windrow", storage: Storage = Storage(),
+            name: String, postgres: Secret, schema: String = "windrow", commit: Commit = .remote,
+            storage: Storage = Storage(),
             unknownNodes: UnknownNodes = .create,
             lanes: Int = 2,
             flush: Flush = Flush(), timestamps: Timestamps = Timestamps(), replace: Replace = Replace(),
@@ -33,6 +35,7 @@ extension Configuration {
             self.name = name
             self.postgres = postgres
             self.schema = schema
+            self.commit = commit
             self.storage = storage
             self.unknownNodes = unknownNodes
             self.lanes = lanes
@@ -43,6 +46,14 @@ extension Configuration {
             self.keysFile = keysFile
             self.brokers = brokers
         }
+    }
+
+    /// What PostgreSQL has done with a transaction when it answers that it is committed.
+    public enum Commit: String, CaseIterable, Sendable {
+        /// It is on the primary's disk.
+        case local
+        /// It is on the disks of the standbys, too, that the server's `synchronous_standby_names` names.
+        case remote
     }
 
     /// How the points are stored: as one table, or by an engine that keeps growing tables quick.

@@ -31,6 +31,7 @@ extension ConfigurationSchema {
             domain.timestamps.newest = newest
         }
 
+        if let choice = section.choice("commit", of: Configuration.Commit.self) { domain.commit = choice }
         domain.storage = storage(section, timestamps: domain.timestamps)
 
         let replace = section.section("replace", keys: Keys.replace)

@@ -26,6 +26,16 @@ extension Connection {
         _ = try run(sql, .script)
     }
 
+    /// Asks the server for a sign of life.
+    /// - Throws: `timedOut` when none comes in time; the connection is then closed.
+    public func ping(within time: Duration) throws(PostgresError) {
+        let handle = try open(.execute)
+        guard PQsendQuery(handle, "") == 1 else { throw failure(.execute, on: handle) }
+        let deadline = Deadline(after: time)
+        try flush(.execute, on: handle, until: deadline)
+        _ = try results(.execute, on: handle, until: deadline)
+    }
+
     /// - Returns: the last statement's result.
     func run(_ sql: String, _ operation: Operation) throws(PostgresError) -> QueryResult {
         let handle = try open(operation)

@@ -157,7 +157,7 @@ extension Connection {
                 close()
                 throw PostgresError(
                     operation: operation, kind: .timedOut,
-                    message: "no sign from the server for \(statementTimeout + grace)",
+                    message: "no sign from the server for \(deadline.duration)",
                     hint: "The server or the network hangs; what was under way is undone unless it was a commit.")
             }
             if ready < 0, errno != EINTR, errno != EAGAIN {

@@ -22,6 +22,8 @@ public final class Connection {
     public let statementTimeout: Duration
     /// The host that was reached, of several perhaps: name, address or socket folder.
     public let host: String
+    /// Which of the connection string's hosts was reached; 0 for the first.
+    public let hostPlace: Int
     /// The port that was reached, also part of a socket's name.
     public let port: String
     /// The database's name.
@@ -31,26 +33,32 @@ public final class Connection {
     /// Process id of the server's backend, as in `pg_stat_activity`.
     public let backendID: Int32
 
-    /// Connects and waits for it, at most `connect_timeout` (5 s) for each host that the connection string names.
+    /// Connects and waits for it, at most `connect_timeout` (5 s; of several hosts 2 s each) for each host that the connection string
+    /// names.
     ///
     /// - Parameters:
     ///   - conninfo: a libpq connection string, `key=value …` or a URI (PostgreSQL documentation, 34.1.1). It overrides
     ///     these defaults: `connect_timeout=5`, `application_name`, keepalives after 30 s, every 10 s, three times,
-    ///     `tcp_user_timeout=30000`, `target_session_attrs=read-write`. The session is always in UTF-8.
+    ///     `tcp_user_timeout=30000`, `target_session_attrs=read-write`. Where it names several hosts, another one may have taken
+    ///     over: `connect_timeout=2`, keepalives after 3 s, every second, three times, `tcp_user_timeout=6000`. The session is
+    ///     always in UTF-8.
     ///   - applicationName: shown in `pg_stat_activity`.
+    ///   - firstHost: which of several hosts is tried first; the others follow in their order.
     ///   - statementTimeout: set on the server as `statement_timeout`; 1 ms to 24 days.
     /// - Throws: `usage` for a malformed connection string; `connectionFailed`, the message with a part for each host;
     ///   or as `execute` if setting the timeout fails.
     public init(
-        _ conninfo: String, applicationName: String, statementTimeout: Duration = .seconds(60)
+        _ conninfo: String, applicationName: String, statementTimeout: Duration = .seconds(60), firstHost: Int = 0
     ) throws(PostgresError) {
-        let handle = try Self.connect(conninfo, applicationName: applicationName)
+        let hosts = try ConnectionString.hosts(conninfo)
+        let handle = try Self.connect(conninfo, hosts, firstHost: firstHost, applicationName: applicationName)
         self.handle = handle
         interrupter = Interrupter(socket: PQsocket(handle))
         self.statementTimeout = min(max(statementTimeout, .milliseconds(1)), .milliseconds(Int32.max))
         // libpq owns these strings.
         host = PQhost(handle).map { String(cString: $0) } ?? ""
         port = PQport(handle).map { String(cString: $0) } ?? ""
+        hostPlace = hosts.place(host: host, port: port)
         database = PQdb(handle).map { String(cString: $0) } ?? ""
         serverVersion = Int(PQserverVersion(handle))
         backendID = PQbackendPID(handle)
@@ -59,6 +67,16 @@ public final class Connection {
     }
 
     deinit { close() }
+
+    /// How many hosts a connection string names; 1 when it cannot be read.
+    public static func hostCount(of conninfo: String) -> Int {
+        do throws(PostgresError) {
+            return max(1, try ConnectionString.hosts(conninfo).count)
+        } catch {
+            // Whoever connects is told.
+            return 1
+        }
+    }
 
     /// Where this connection goes, for logs: `host:port/database`.
     public var endpoint: String { "\(host):\(port)/\(database)" }

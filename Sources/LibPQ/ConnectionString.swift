@@ -5,7 +5,9 @@ internal import CLibPQ
 /// libpq's messages about a malformed string quote it, and a password with an unescaped character in it is what makes
 /// many a string malformed. So whatever libpq could come to quote is refused here, in words that quote nothing.
 enum ConnectionString {
-    static func check(_ conninfo: String) throws(PostgresError) {
+    /// Checks the string.
+    /// - Returns: the hosts that it names.
+    static func hosts(_ conninfo: String) throws(PostgresError) -> HostList {
         // libpq would stop reading at a NUL.
         guard !conninfo.utf8.contains(0) else { throw malformed("it holds a NUL character") }
         var message: UnsafeMutablePointer<CChar>?
@@ -18,6 +20,7 @@ enum ConnectionString {
         }
         defer { PQconninfoFree(options) }
 
+        var hosts = HostList()
         var option = options
         while let keyword = option.pointee.keyword {
             let value = option.pointee.val.map { String(cString: $0) } ?? ""
@@ -25,14 +28,18 @@ enum ConnectionString {
             case "port":
                 let isNumbers = value.utf8.allSatisfy { (48...57).contains($0) || $0 == UInt8(ascii: ",") }
                 guard isNumbers else { throw malformed("its port is not a number") }
+                hosts.ports = HostList.entries(value)
             case "host":
                 // At the front it is an abstract socket; elsewhere it is the rest of a password.
                 let isHosts = value.split(separator: ",").allSatisfy { !$0.dropFirst().contains("@") }
                 guard isHosts else { throw malformed("its host holds an @") }
+                hosts.names = HostList.entries(value)
+            case "hostaddr": hosts.addresses = HostList.entries(value)
             default: break
             }
             option += 1
         }
+        return hosts
     }
 
     private static func malformed(_ reason: String) -> PostgresError {

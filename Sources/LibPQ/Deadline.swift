@@ -1,8 +1,13 @@
 /// A moment on the monotonic clock, which no clock adjustment moves.
 struct Deadline {
+    /// From when it was set.
+    let duration: Duration
     private let instant: SuspendingClock.Instant
 
-    init(after duration: Duration) { instant = .now + duration }
+    init(after duration: Duration) {
+        self.duration = duration
+        instant = .now + duration
+    }
 
     /// What is left, rounded up, for `poll(2)`; 0 once it has passed.
     var milliseconds: Int32 {

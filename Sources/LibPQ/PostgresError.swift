@@ -29,7 +29,8 @@ public struct PostgresError: Error, Sendable, Equatable {
 
     public var operation: Operation
     public var kind: Kind
-    /// The server's code. Nil when the server said nothing, and for every failed connect: libpq 15 keeps it to itself.
+    /// The server's code. Nil when the server said nothing, and for a failed connect unless it is `tooManyConnections`: libpq 15 keeps
+    /// it to itself.
     public var sqlState: SQLState?
     /// One line, for people.
     public var message: String

@@ -52,6 +52,7 @@ extension SQLState {
     public static let idleInTransactionTimeout = SQLState("25P03")
     public static let serializationFailure = SQLState("40001")
     public static let deadlockDetected = SQLState("40P01")
+    public static let notInPrerequisiteState = SQLState("55000")
     public static let lockNotAvailable = SQLState("55P03")
 
     // Schema and rights

@@ -8,8 +8,12 @@ struct Bench {
     let rounds: Int
     /// Multiplies the number of messages.
     let size: Double
+    /// Of the case `growth`: rows that are really there, and their series.
+    var mostRows = 100_000_000
+    var growthSeries = 1000
 
-    func run(_ named: BenchCase) throws -> [Measurement] {
+    /// - Parameter report: is given what is found so far, by a case that takes long.
+    func run(_ named: BenchCase, report: ([Measurement]) throws -> Void = { _ in }) throws -> [Measurement] {
         switch named {
         case .single: try backlog("MQTT, one point a message", scaled(600_000), points: 1, series: 1000)
         case .batches: try batches()
@@ -37,12 +41,15 @@ struct Bench {
         case .journal: try journal()
         case .islands: try islands()
         case .several: try several()
+        case .domains: try domains()
+        case .partitions: try partitions()
+        case .growth: try growth(upTo: mostRows, series: growthSeries, report: report)
         }
     }
 
-    private func scaled(_ count: Int) -> Int { max(Int(Double(count) * size), 1000) }
+    func scaled(_ count: Int) -> Int { max(Int(Double(count) * size), 1000) }
 
-    private func say(_ name: String, _ round: Int, _ text: String) {
+    func say(_ name: String, _ round: Int, _ text: String) {
         print("\(name), round \(round): \(text)")
         fflush(nil)
     }
@@ -317,5 +324,5 @@ struct Bench {
         ]
     }
 
-    private func milliseconds(_ duration: Duration) -> String { number(duration / .milliseconds(1), digits: 1) }
+    func milliseconds(_ duration: Duration) -> String { number(duration / .milliseconds(1), digits: 1) }
 }

@@ -24,9 +24,13 @@ struct BenchCommand: ParsableCommand {
             journal   the start with ten million points in the journal
             islands   a domain beside another one whose PostgreSQL fails
             several   two daemons of one lane each, with topics of their own, beside one of two lanes; the same messages
+            domains   1, 50 and 200 domains in one daemon: what they take at rest
+            partitions  weekly partitions, 1 to 500 of them, beside a plain table: insert, update, replace, and late points
+            growth    live and late points into tables of a million rows to --max-rows, plain and partitioned; takes up to 20 GB of
+                      $TMPDIR, and an hour
             """)
 
-    @Option(parsing: .upToNextOption, help: "Cases to run, see above; all but islands and several when not named.")
+    @Option(parsing: .upToNextOption, help: "Cases to run, see above; all but the last five when not named.")
     var cases: [BenchCase] = []
 
     @Option(help: "Rounds; the median counts.")
@@ -35,30 +39,54 @@ struct BenchCommand: ParsableCommand {
     @Option(help: "Multiplies the number of messages, for a quick look or a steadier figure.")
     var size = 1.0
 
-    @Option(help: "A file for the results as JSON.")
+    @Option(
+        help:
+            "A file for the results as JSON, which `deploy/plot-scaling` draws; written after each case, and on the way."
+    )
     var json: String?
 
+    @Option(help: "The largest table of the case growth, in rows, such as 1e7; ten times as many are simulated.")
+    var maxRows = 1e8
+
+    @Option(help: "Series of the case growth.")
+    var growthSeries = 1000
+
     func validate() throws {
-        guard rounds > 0, size > 0, size <= 100 else { throw ValidationError("there is nothing to measure") }
+        guard rounds > 0, size > 0, size <= 100, maxRows >= 1e6, maxRows <= 1e10, (1...100_000).contains(growthSeries)
+        else {
+            throw ValidationError("there is nothing to measure")
+        }
     }
 
     func run() throws {
         let sandbox = try Sandbox()
-        let bench = Bench(sandbox: sandbox, rounds: rounds, size: size)
+        let bench = Bench(
+            sandbox: sandbox, rounds: rounds, size: size, mostRows: Int(maxRows), growthSeries: growthSeries)
         var results: [Measurement] = []
-        for named in cases.isEmpty ? BenchCase.allCases.filter({ $0 != .islands && $0 != .several }) : cases {
-            results += try bench.run(named)
+        for named in cases.isEmpty ? BenchCase.usual : cases {
+            results += try bench.run(named) { try write(results + $0) }
+            try write(results)
         }
         print("\n\(Measurement.header)")
         for result in results { print(result.row) }
-        if let json {
-            let encoder = JSONEncoder()
-            encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
-            try encoder.encode(results).write(to: URL(fileURLWithPath: json))
-        }
+        let grown = results.compactMap(\.growth)
+        if grown.isEmpty { return }
+        print("\n\(Growth.header)")
+        for growth in grown { print(growth.row) }
+    }
+
+    private func write(_ results: [Measurement]) throws {
+        guard let json else { return }
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
+        try encoder.encode(results).write(to: URL(fileURLWithPath: json))
     }
 }
 
 enum BenchCase: String, CaseIterable, ExpressibleByArgument {
-    case single, batches, lanes, series, late, bulk, small, latency, known, journal, islands, several
+    case single, batches, lanes, series, late, bulk, small, latency, known, journal, islands, several, domains,
+        partitions, growth
+
+    /// Which take a quarter of an hour, and say how fast Windrow is.
+    static let usual = allCases.filter { ![.islands, .several, .domains, .partitions, .growth].contains($0) }
 }

@@ -15,6 +15,8 @@ struct Measurement: Encodable {
     var peakMemoryMiB: Double?
     var p50Milliseconds: Double?
     var p99Milliseconds: Double?
+    /// Of the case `growth`.
+    var growth: Growth?
 
     init(_ name: String, _ unit: String, _ values: [Double], goal: String? = nil) {
         self.name = name
@@ -46,6 +48,48 @@ struct Measurement: Encodable {
             "\(significant(windrow)) \(unit)",
             text(ratio, 2), goal ?? "", text(cpuSecondsPerMillion, 2), text(peakMemoryMiB, 0), text(p50Milliseconds, 1),
             text(p99Milliseconds, 1),
+        ]
+        return "| \(cells.joined(separator: " | ")) |"
+    }
+}
+
+/// How a table that has grown takes points.
+struct Growth: Encodable {
+    /// plain or partitions.
+    var layout: String
+    /// live or late.
+    var load: String
+    /// In the table before.
+    var rows: Int
+    var series: Int
+    var partitions: Int
+    /// The rows that are counted and not there: older partitions are empty.
+    var simulatedRows: Int
+    var pointsPerSecond: Double
+    var flushMilliseconds: Double
+    /// Of write-ahead log.
+    var walBytesPerPoint: Double
+    var daemonSecondsPerMillion: Double
+    /// CPU time of all its processes.
+    var postgresSecondsPerMillion: Double
+    /// Of table and index: of the rows that were there, whose index was made at once, and of those that the daemon has added.
+    var bytesPerRow: Double
+    var bytesPerNewRow: Double
+
+    static let header = """
+        | rows | table | points | points/s | flush ms | WAL bytes a point | CPU s per million: Windrow | PostgreSQL | bytes a row | a new row |
+        | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |
+        """
+
+    var row: String {
+        let table = partitions > 0 ? "\(number(Double(partitions), digits: 0)) partitions" : layout
+        let cells = [
+            number(Double(rows + simulatedRows), digits: 0)
+                + (simulatedRows > 0 ? " (\(number(Double(rows), digits: 0)) real)" : ""),
+            table, load, significant(pointsPerSecond), number(flushMilliseconds, digits: 0),
+            number(walBytesPerPoint, digits: 0), number(daemonSecondsPerMillion, digits: 2),
+            number(postgresSecondsPerMillion, digits: 2), number(bytesPerRow, digits: 1),
+            number(bytesPerNewRow, digits: 1),
         ]
         return "| \(cells.joined(separator: " | ")) |"
     }

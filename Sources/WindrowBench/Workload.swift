@@ -9,21 +9,32 @@ struct Workload {
     var series: Int
     /// How many messages of a hundred hold points from before all others of their series.
     var latePercent = 0
+    /// Seconds before the start over which late points are spread evenly; nil to have them follow one another backwards.
+    var lateSpan: Int?
+    /// Messages that other workloads of the same series have sent before.
+    var before = 0
 
     var points: Int { messages * pointsPerMessage }
 
     /// 2023-01-01T00:00:00Z
-    private static let start: Int64 = 1_672_531_200_000_000
+    static let start: Int64 = 1_672_531_200_000_000
 
     func seriesNumber(ofMessage message: Int) -> Int { message % series + 1 }
 
     func point(_ number: Int, ofMessage message: Int, adding value: Int) -> Point {
-        let place = message / series * pointsPerMessage + number
+        let place = (before + message) / series * pointsPerMessage + number
         // A prime, so that late messages are spread over all series.
         let isLate = message * 7919 % 100 < latePercent
         return Point(
-            timestamp: Timestamp(microseconds: Self.start + Int64(isLate ? -1 - place : place) * 1_000_000),
+            timestamp: Timestamp(microseconds: Self.start + (isLate ? lateTime(place) : Int64(place) * 1_000_000)),
             value: Double((message + number) % 1000 + value) + 0.5)
+    }
+
+    /// Microseconds from the start.
+    private func lateTime(_ place: Int) -> Int64 {
+        guard let lateSpan else { return Int64(-1 - place) * 1_000_000 }
+        // Another prime: no two places share a second, unless it divides the span. Between the seconds, where the history has nothing.
+        return Int64(-1 - place * 15_485_863 % lateSpan) * 1_000_000 + 500_000
     }
 
     /// The topic and payload of a message.

@@ -17,6 +17,9 @@ func describingErrors<R>(of subject: String? = nil, _ body: () throws -> R) thro
     } catch let error as SchemaError {
         printError("\(head)\(error)")
         throw ExitCode.configuration
+    } catch let error as ConversionError {
+        printError("\(head)\(error)")
+        throw error.kind == .busy ? ExitCode(EX_USAGE) : ExitCode.configuration
     } catch let error as TransferError {
         printError("\(error)")
         throw error.exitCode

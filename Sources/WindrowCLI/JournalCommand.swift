@@ -118,6 +118,9 @@ enum JournalText {
         } else {
             lines.append("  waiting       nothing")
         }
+        if report.keptBatches > 0 {
+            lines.append("  kept          \(counted(report.keptBatches, "batch")) that PostgreSQL has")
+        }
         if let oldest = report.oldestPoint, let newest = report.newestPoint {
             lines.append("  their time    \(oldest) to \(newest)")
         }

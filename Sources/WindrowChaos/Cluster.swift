@@ -53,6 +53,12 @@ final class Cluster {
         try primary.stop(.postgres, kill: true)
     }
 
+    /// From now on commits wait for no standby, and the standby gets nothing.
+    func holdBackStandby() throws {
+        try primary.awaitStandbyInCommits(named: "")
+        try places[1 - primaryPlace].holdBack()
+    }
+
     /// Makes the standby the primary; the old one has to be gone.
     func promote() throws {
         try places[1 - primaryPlace].promote()

@@ -7,6 +7,7 @@ enum FaultKind: String, CaseIterable {
     case terminate
     case postgresPause = "postgres-pause"
     case failover
+    case failoverLagging = "failover-lagging"
     case brokerRestart = "broker-restart"
     case brokerPause = "broker-pause"
     case postgresCut = "postgres-cut"
@@ -34,6 +35,8 @@ enum FaultKind: String, CaseIterable {
         case .terminate: "pg_terminate_backend of the daemon's sessions, again and again"
         case .postgresPause: "SIGSTOP of all PostgreSQL processes for a while"
         case .failover: "SIGKILL of the primary, and promotion of the synchronous standby"
+        case .failoverLagging:
+            "the same with a standby that has received nothing for a while: the journal's kept batches fill the gap"
         case .brokerRestart: "SIGTERM of the broker, and a start after a while"
         case .brokerPause: "SIGSTOP of the broker for a while"
         case .postgresCut: "connections to PostgreSQL are closed, and refused for a while"

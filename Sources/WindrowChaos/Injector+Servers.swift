@@ -52,6 +52,16 @@ extension Injector {
         return "SIGKILL of the primary, standby promoted after \(Self.text(outage))"
     }
 
+    func failoverLagging(_ generator: inout Generator) throws -> String {
+        let (lag, outage) = (generator.seconds(stage.timing.outage), generator.seconds(0...1))
+        try stage.cluster.holdBackStandby()
+        try stage.wait(lag)
+        try stage.cluster.killPrimary()
+        try stage.wait(outage)
+        try stage.cluster.promote()
+        return "standby held back for \(Self.text(lag)), SIGKILL of the primary, promoted after \(Self.text(outage))"
+    }
+
     func lock(_ generator: inout Generator) throws -> String {
         let length = generator.seconds(stage.timing.lock)
         let connection = try stage.cluster.connection()

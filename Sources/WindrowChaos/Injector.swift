@@ -19,6 +19,7 @@ struct Injector {
         case .terminate: return try terminate(&generator)
         case .postgresPause: return try postgresPause(&generator)
         case .failover: return try failover(&generator)
+        case .failoverLagging: return try failoverLagging(&generator)
         case .lock: return try lock(&generator)
         case .writer: return try writer(&generator)
         case .brokerRestart: return try brokerRestart(&generator)
@@ -37,7 +38,7 @@ struct Injector {
 
     /// What the fault leaves to be put in order, once the daemon has recovered.
     func tidy(_ kind: FaultKind) throws {
-        if kind == .failover { try stage.cluster.rebuildStandby() }
+        if kind == .failover || kind == .failoverLagging { try stage.cluster.rebuildStandby() }
         // Back to a plain environment: no clock of its own.
         if kind == .clock { try restart() }
     }

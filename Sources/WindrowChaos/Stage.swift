@@ -30,7 +30,7 @@ final class Stage {
         self.seed = seed
         self.timing = timing
         course = Course()
-        cluster = try Cluster(hasStandby: kinds.contains(.failover))
+        cluster = try Cluster(hasStandby: kinds.contains(.failover) || kinds.contains(.failoverLagging))
         let disk = geteuid() == 0 ? try SmallDisk(mebibytes: 64 * daemons) : nil
         self.disk = disk
         subjects = try (0..<daemons).map { [cluster, course] number in
@@ -167,6 +167,14 @@ final class Stage {
                 [.timestamptzArray(last.map { $0.edit.points[0].microseconds })])
             return try rows.int64(0, 0) == Int64(last.count)
         }
+        try drainJournals()
+    }
+
+    /// Waits until all that the journals hold is in PostgreSQL.
+    func drainJournals() throws {
+        // What is kept goes, too.
+        for subject in subjects { try subject.setKeep("0s") }
+        defer { for subject in subjects { try? subject.setKeep(Subject.keep) } }
         for subject in subjects {
             try waitUntil("the journal is drained", timeout: Self.patience) {
                 try subject.process.metric("windrow_points_pending") == 0

@@ -56,11 +56,22 @@ final class Subject {
                         subscriptions:
                           - topic: \(root)/{node}/{tag}
                 \(more.joined(separator: "\n"))
-                """, http: "  commit_timeout: 2s", journal: journal, program: program)
+                """, more: "  keep: \(Self.keep)", http: "  commit_timeout: 2s", journal: journal, program: program)
         folder = (journal ?? process.path + "/journal") + "/demo"
     }
 
     static func root(_ number: Int, of count: Int) -> String { count == 1 ? "nodes" : "nodes\(number)" }
+
+    /// Longer than a standby is held back; the journal is small, and most of it goes earlier.
+    static let keep = "2m"
+    private var kept = keep
+
+    /// Has the daemon keep batches in the journal for another time after they are committed.
+    func setKeep(_ time: String) throws {
+        try process.edit("keep: \(kept)", to: "keep: \(time)")
+        kept = time
+        process.signal(SIGHUP)
+    }
 
     var journalFile: String { folder + "/journal.sqlite" }
 

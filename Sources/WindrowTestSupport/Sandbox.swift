@@ -109,12 +109,44 @@ public final class Sandbox: Sendable {
         try Command.require(Self.script, ["promote", folder.path])
     }
 
+    /// Has the standby receive nothing more from its primary, which does not notice: what is committed from now on is lost with it.
+    public func holdBack() throws {
+        let connection = try Connection(
+            conninfo(user: "postgres") + " target_session_attrs=any", applicationName: "windrow tests")
+        try connection.execute("ALTER SYSTEM SET primary_conninfo = 'host=127.0.0.1 port=1'")
+        try connection.execute("SELECT pg_reload_conf()")
+        try waitUntil("the standby receives nothing more") {
+            try connection.execute("SELECT FROM pg_stat_wal_receiver WHERE status = 'streaming'").count == 0
+        }
+    }
+
+    /// All of PostgreSQL's processes: they work in its data folder.
+    public func postgresProcesses() -> [Int32] {
+        guard let data = environment["POSTGRES_DATA"] else { return [] }
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? []
+        return names.compactMap { Int32($0) }.filter {
+            (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/\($0)/cwd")) == data
+        }
+    }
+
+    /// SIGSTOP of all of PostgreSQL's processes: it hangs, and its port accepts connections all the same. `stop(.postgres, kill: true)`
+    /// ends it.
+    public func freezePostgres() {
+        var stopped: Set<Int32> = []
+        // The first to be found is not the only one to make others, so until there are no new ones.
+        while case let fresh = Set(postgresProcesses()).subtracting(stopped), !fresh.isEmpty {
+            for pid in fresh { kill(pid, SIGSTOP) }
+            stopped.formUnion(fresh)
+        }
+    }
+
     /// From now on a commit is answered only when the standby has it on disk, too. The standby that is made of this
     /// PostgreSQL does not inherit that.
-    /// - Parameter name: of a standby that is not there, to make every commit wait.
+    /// - Parameter name: of a standby that is not there, to make every commit wait; empty, and none waits.
     public func awaitStandbyInCommits(named name: String = "standby") throws {
         let connection = try Connection(conninfo(user: "postgres"), applicationName: "windrow tests")
-        try connection.execute("ALTER SYSTEM SET synchronous_standby_names = \(quoteIdentifier(name))")
+        try connection.execute(
+            "ALTER SYSTEM SET synchronous_standby_names = \(name.isEmpty ? "''" : quoteIdentifier(name))")
         try connection.execute("SELECT pg_reload_conf()")
         // The process that sends to the standby heeds it once it shows.
         try waitUntil("the standby's commits count, or no longer do") {

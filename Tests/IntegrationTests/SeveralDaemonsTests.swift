@@ -295,7 +295,7 @@ import WindrowTestSupport
         try twins.first.stop()
         try twins.second.waitUntilReady(timeout: .seconds(30))
         try waitUntil("it is alone again", timeout: .seconds(20)) {
-            twins.second.log.contains("the client id is this daemon's alone again")
+            twins.second.log.contains("no other windrow uses this client id any more")
         }
     }
 }

@@ -36,7 +36,8 @@ struct BridgeServer: Service {
         self.log = log
         self.mayStart = mayStart
         self.didStart = didStart
-        connections = ProcessLimits.connections(upTo: settings.current.maxConnections, log)
+        connections = ProcessLimits.connections(
+            upTo: settings.current.maxConnections, besides: domains.count, log)
         identity = try settings.current.tls.map { try ServerIdentity($0) }
         readKeys()
     }

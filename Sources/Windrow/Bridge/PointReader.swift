@@ -1,5 +1,6 @@
 import LibPQ
 import Logging
+import Synchronization
 
 /// Reads points back for `GET`, a page at a time, on a connection and thread of its own: what a client reads slowly holds up no
 /// flush, and no more than a page of it is in memory.
@@ -23,6 +24,8 @@ actor PointReader {
     nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
     private var session: ReadSession
+    /// Of the connection; nil when there is none.
+    private let lastUse = Mutex<ContinuousClock.Instant?>(nil)
     private let findNode: [String]
     private let findSeries: String
     private let readPoints: String
@@ -45,7 +48,7 @@ actor PointReader {
 
     /// The series of a node, all of them or the one with the tag, ordered by tag; nil when there is no such node.
     func series(of node: NodeName, tag: Tag?) throws -> [Series]? {
-        try session.read { connection throws(PostgresError) in
+        try read { connection throws(PostgresError) in
             let found =
                 switch node {
                 case .id(let id): try connection.execute(findNode[0], [.int8(id.number)])
@@ -64,7 +67,7 @@ actor PointReader {
 
     /// The first points in a range, both ends included.
     func page(of series: SeriesID, in range: TimeRange) throws -> Page {
-        try session.read { connection throws(PostgresError) in
+        try read { connection throws(PostgresError) in
             let rows = try connection.execute(
                 readPoints,
                 [
@@ -90,7 +93,18 @@ actor PointReader {
         }
     }
 
+    /// Whether there is a connection that nobody has used for so long.
+    nonisolated func isIdle(for time: Duration) -> Bool {
+        lastUse.withLock { $0.map { .now - $0 > time } ?? false }
+    }
+
     func close() {
         session.close()
+        lastUse.withLock { $0 = nil }
+    }
+
+    private func read<R>(_ body: (Connection) throws(PostgresError) -> R) throws(PostgresError) -> R {
+        defer { lastUse.withLock { $0 = .now } }
+        return try session.read(body)
     }
 }

@@ -160,7 +160,8 @@ public struct Check {
                 verdict: version >= 130_000 ? .good : .wrong, subject: subject,
                 message: "\(connection.endpoint), version \(version / 10_000).\(version % 10_000)"
                     + (version >= 130_000 ? "" : "; Windrow needs 13 or newer"))
-            return [reached, try checkSchema(schema, domain, connection)] + (try checkSessions(domain, connection))
+            return try [reached, checkCommit(domain, connection), checkSchema(schema, domain, connection)]
+                + StorageCheck(domain, schema).run(connection) + checkSessions(domain, connection)
         } catch {
             let isDown = error.endsConnection
             let hint = error.operation == .connect ? "; start it, or mend `postgres` in the configuration" : ""
@@ -187,6 +188,35 @@ public struct Check {
                         + "configuration would take over: \(holder); each daemon needs a client_id of its own")
             }
         }
+    }
+
+    /// What commits wait for, and so what a failover may lose.
+    private func checkCommit(_ domain: Configuration.Domain, _ connection: Connection) throws(PostgresError) -> Finding
+    {
+        let subject = "\(domain.name) commit \(domain.commit.rawValue)"
+        let standbys = try connection.execute("SELECT current_setting('synchronous_standby_names')").text(0, 0)
+        if domain.commit == .remote, !standbys.isEmpty {
+            return Finding(verdict: .good, subject: subject, message: "commits wait for standbys: \(standbys)")
+        }
+        let why =
+            domain.commit == .local
+            ? "commits wait for no standby"
+            : "commits wait for no standby: the server's synchronous_standby_names is empty"
+        guard Connection.hostCount(of: domain.postgres.reveal) > 1 else {
+            return Finding(verdict: .good, subject: subject, message: why)
+        }
+        let keep = configuration.journal.keep
+        if keep > .zero {
+            return Finding(
+                verdict: .good, subject: subject,
+                message: "\(why); after a failover the journal writes once more what was committed in the last "
+                    + "\(DurationText.format(keep)) (journal.keep)")
+        }
+        return Finding(
+            verdict: .warning, subject: subject,
+            message: "\(why), and there are several hosts: a failover loses what the standby has not received; set "
+                + (domain.commit == .local ? "commit: remote and " : "")
+                + "synchronous_standby_names on the server, or journal.keep to longer than the standby may lag")
     }
 
     private func checkSchema(
@@ -227,9 +257,7 @@ public struct Check {
         var needed = [
             ("point", "SELECT"), ("point", "INSERT"), ("point", "UPDATE"), ("point", "DELETE"), ("series", "SELECT"),
             ("series", "INSERT"), ("series", "UPDATE"), ("node", "SELECT"), ("progress", "SELECT"),
-            ("progress", "INSERT"),
-            ("progress", "UPDATE"),
-            ("progress", "DELETE"),
+            ("progress", "INSERT"), ("progress", "UPDATE"), ("progress", "DELETE"),
         ]
         if domain.unknownNodes == .create { needed.append(("node", "INSERT")) }
         var missing: [String] = []

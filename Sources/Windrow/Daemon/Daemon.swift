@@ -28,14 +28,18 @@ public struct Daemon: Sendable {
         Signals.ignoreUntilHandled()
         let passed = try PassedSocket.take(log)
         let liveness = Liveness()
-        let memory = Int(configuration.limits.memory) / configuration.domains.count
+        ProcessLimits.takeDescriptors()
+        let shares = MemoryShares(of: Int(configuration.limits.memory), domains: configuration.domains.count)
+        let memory = SharedMemory(limit: shares.shared)
+        let servers = DatabaseServers()
         let http = Live(configuration.http)
         let tail = Tail()
         let runID = UUID().uuidString
         self.tail = tail
         pipelines = try configuration.domains.map {
             try DomainPipeline(
-                $0, of: configuration, http: http, memory: memory, migrates: migrates, runID: runID, liveness: liveness,
+                $0, of: configuration, http: http, memory: shares.own, sharedMemory: memory,
+                server: servers.server(of: $0.postgres), migrates: migrates, runID: runID, liveness: liveness,
                 tail: tail)
         }
         let (mayListen, listen) = AsyncStream<Void>.makeStream()
@@ -59,7 +63,8 @@ public struct Daemon: Sendable {
         if admin == nil { listen.finish() }
         notifier = ServiceManagerNotifier(status: status)
         reload = Reload(
-            of: configuration, run: runID, from: source, http: http, pipelines: pipelines, bridge: bridge,
+            of: configuration, run: runID, from: source, http: http, memory: memory, pipelines: pipelines,
+            bridge: bridge,
             notifier: notifier,
             log: log)
     }
@@ -107,7 +112,20 @@ private struct Pipelines: Service {
         if Task.isCancelled { return }
         try await withThrowingTaskGroup { group in
             for pipeline in pipelines { group.addTask { try await pipeline.run() } }
+            let ticking = Task { await tick() }
+            defer { ticking.cancel() }
             try await group.waitForAll()
+        }
+    }
+
+    /// One timer for all domains: the threads of one that is idle are gone.
+    private func tick() async {
+        var turn = 0
+        while !Task.isCancelled {
+            for (place, pipeline) in pipelines.enumerated() { pipeline.tick(isTurn: place == turn) }
+            turn = (turn + 1) % pipelines.count
+            // Cancelled, it ends early, and with it the loop.
+            try? await Task.sleep(for: .seconds(1))
         }
     }
 }

@@ -14,10 +14,14 @@ extension DomainMetrics {
         var superseded = 0
         var rejected = 0
         var pending = 0
+        /// Of the pending ones, those that lanes have dropped and that come to them once more.
+        var dropped = 0
         var deleted = 0
         var copied = 0
         /// Messages and records, by reason.
         var rejections: [Rejection.Reason: Int] = [:]
+        var rewinds = 0
+        var lostPositions = 0
         var flushes = 0
         var flushesMergedWhole = 0
         var flushFailures: [FlushFailure: Int] = [:]
@@ -39,6 +43,13 @@ extension DomainMetrics {
         var commitDelay = Histogram(.seconds)
         /// From a request's head until its answer begins.
         var requestTime: [RequestKind: Histogram] = [:]
+
+        /// - Returns: how many of these points are pending already.
+        mutating func takeDropped(_ points: Int) -> Int {
+            let known = min(points, dropped)
+            dropped -= known
+            return known
+        }
     }
 
     struct BrokerCounts: Equatable, Sendable {

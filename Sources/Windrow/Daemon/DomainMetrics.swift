@@ -6,7 +6,8 @@ import Synchronization
 //   received + replayed = inserted + updated + kept + superseded + rejected + pending
 //
 // A message that is rejected before its points are known counts as one point. Replayed are points that an earlier run of the
-// daemon accepted and this one reads back from the journal.
+// daemon accepted and this one reads back from the journal, and points that had been counted for what became of them and are
+// written once more because a failover has lost them.
 
 /// A domain's counters.
 final class DomainMetrics: Sendable {
@@ -99,12 +100,36 @@ final class DomainMetrics: Sendable {
 
     // MARK: Writing
 
-    /// Points that an earlier run accepted are on their way again.
+    /// Points that an earlier run accepted, or that were dispatched before a rewind, are on their way again.
     func replayed(points: Int) {
         counts.withLock { counts in
-            counts.replayed += points
-            counts.pending += points
+            let pending = counts.takeDropped(points)
+            counts.replayed += points - pending
+            counts.pending += points - pending
         }
+    }
+
+    /// The lane has dropped what it was given and had not committed, which is pending still and will be given once more.
+    func dropped(byLane lane: Int) {
+        counts.withLock { counts in
+            counts.dropped += counts.lanes[lane].pending
+            counts.lanes[lane].pending = 0
+            counts.lanes[lane].dueSince = nil
+        }
+    }
+
+    /// PostgreSQL was found in another timeline, or behind what it had committed, and the journal is replayed.
+    /// - Parameter lostPositions: those that the journal holds no more.
+    func rewound(lostPositions: Int) {
+        counts.withLock { counts in
+            counts.rewinds += 1
+            counts.lostPositions += lostPositions
+        }
+    }
+
+    /// The start has found PostgreSQL behind what it had committed, and the journal holds it no more.
+    func lost(positions: Int) {
+        counts.withLock { $0.lostPositions += positions }
     }
 
     /// A record was dead-lettered after it had been accepted.
@@ -112,7 +137,13 @@ final class DomainMetrics: Sendable {
         counts.withLock { counts in
             counts.rejected += points
             counts.rejections[reason, default: 0] += 1
-            if isReplay { counts.replayed += points } else { counts.pending -= points }
+            if isReplay {
+                let pending = counts.takeDropped(points)
+                counts.replayed += points - pending
+                counts.pending -= pending
+            } else {
+                counts.pending -= points
+            }
         }
     }
 

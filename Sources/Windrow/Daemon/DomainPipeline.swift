@@ -21,8 +21,10 @@ final class DomainPipeline: Sendable {
     private let reader: PointReader
     private let receipts: Receipts
     private let upkeep: JournalUpkeep
+    private let storage: StorageUpkeep?
     private let acceptance: Acceptance
     private let dispatcher: Dispatcher
+    private let database: DatabaseAccess
     private let lanes: [Lane]
     private let brokers: BrokerConnections
 
@@ -35,12 +37,15 @@ final class DomainPipeline: Sendable {
 
     /// Opens the journal; connects to nothing yet.
     /// - Parameters:
-    ///   - memory: bytes of pending points.
+    ///   - memory: bytes of pending points that the domain may always have.
+    ///   - sharedMemory: where it may borrow more.
+    ///   - server: of its database.
     ///   - migrates: whether the schema is created and upgraded.
     ///   - runID: tells this run of the daemon from all others.
     init(
         _ domain: Configuration.Domain, of configuration: Configuration, http: Live<Configuration.HTTP>, memory: Int,
-        migrates: Bool, runID: String, liveness: Liveness, tail: Tail
+        sharedMemory: SharedMemory, server: DatabaseServer, migrates: Bool, runID: String, liveness: Liveness,
+        tail: Tail
     ) throws {
         name = domain.name
         var log = Logger(label: "windrow")
@@ -51,10 +56,10 @@ final class DomainPipeline: Sendable {
         let metrics = DomainMetrics(lanes: domain.lanes)
         let health = DomainHealth(
             expected: [(.postgres, "catalog")])
-        let database = DatabaseAccess(connectionString: domain.postgres, schema: try Schema(domain.schema))
+        let database = try DatabaseAccess(domain, server: server)
         let nodes = NodeIdentities()
         let handoff = Handoff(last: journal.lastPositionAtOpen, byteLimit: min(Self.handoffSize, memory))
-        let budget = MemoryBudget(limit: memory)
+        let budget = MemoryBudget(limit: memory, borrowingFrom: sharedMemory)
         let receipts = Receipts()
         let presence = Presence(handoff: handoff)
         let progress = Progress(start: .start, lanes: domain.lanes)
@@ -65,7 +70,7 @@ final class DomainPipeline: Sendable {
             Lane(
                 number: number, domain: settings, database: database, journal: journal, progress: progress,
                 budget: budget, metrics: metrics, activity: status.activities[number], health: health,
-                liveness: liveness, log: log)
+                liveness: liveness, receipts: receipts, rewind: handoff.wantRewind, log: log)
         }
         let acceptance = Acceptance(
             domain: domain.name, journal: journal, handoff: handoff, nodes: nodes, receipts: receipts, metrics: metrics)
@@ -83,11 +88,13 @@ final class DomainPipeline: Sendable {
             domain: domain.name, journal: journal,
             retry: try DeadLetterRetry(
                 journal: journal, acceptance: acceptance, metrics: metrics, rules: rules, log: log), log: log)
+        storage = domain.storage.engine == .partitions ? StorageUpkeep(settings, database, log: log) : nil
         let reader = PointReader(domain: domain.name, database: database, log: log)
         bridge = DomainBridge(
             settings, http: http, acceptance: acceptance, journal: journal, receipts: receipts, reader: reader,
             metrics: metrics, tail: tail)
         self.settings = settings
+        self.database = database
         self.status = status
         self.reader = reader
         self.receipts = receipts
@@ -113,20 +120,34 @@ final class DomainPipeline: Sendable {
         upkeep.reload(try brokers.reload(domain))
     }
 
+    /// Looks after what is idle. Comes once a second.
+    /// - Parameter isTurn: whether an idle domain may look at its database.
+    func tick(isTurn: Bool) {
+        upkeep.tick()
+        storage?.tick()
+        dispatcher.lookIfDue(isTurn: isTurn)
+        if reader.isIdle(for: DatabaseAccess.patience)
+            || reader.isIdle(for: .seconds(1)) && database.server.wantsConnection
+        {
+            Task { await reader.close() }
+        }
+    }
+
     /// Runs until graceful shutdown.
     func run() async throws {
         async let accepting: Void = acceptance.run()
         async let dispatching: Void = dispatcher.run()
         async let writing: Void = Self.run(lanes) { await $0.run() }
         async let taking: Void = brokers.run()
-        async let keeping: Void = upkeep.run()
 
         // Ends by throwing when the task is cancelled instead: the stages are stopped all the same.
         try? await gracefulShutdown()
         brokers.stop()
         upkeep.stop()
+        storage?.stop()
         await taking
-        await keeping
+        await upkeep.finish()
+        await storage?.finish()
         acceptance.stop()
         await accepting
         dispatcher.stop()
@@ -165,6 +186,7 @@ final class DomainPipeline: Sendable {
 extension JournalConfiguration {
     /// Of each domain's journal. Dead letters leave room for batches.
     fileprivate var bounds: Journal.Bounds {
-        Journal.Bounds(maxSize: Int(maxSize), maxDeadLetters: Int(min(maxDeadLetters, maxSize / 4)))
+        Journal.Bounds(
+            maxSize: Int(maxSize), keep: keep, maxDeadLetters: Int(min(maxDeadLetters, maxSize / 4)))
     }
 }

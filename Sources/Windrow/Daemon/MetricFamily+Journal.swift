@@ -4,6 +4,10 @@ extension MetricFamily {
         MetricFamily("windrow_journal_bytes", .gauge, each: "Bytes in use in the journal, dead letters included.") {
             $0.pipeline.journal.usedBytes
         },
+        MetricFamily(
+            "windrow_journal_kept_bytes", .gauge,
+            each: "Bytes in the journal of batches that PostgreSQL has and that are kept for a failover: journal.keep."
+        ) { $0.pipeline.journal.keptBytes },
         MetricFamily("windrow_journal_max_bytes", .gauge, each: "Bytes that the journal may use: journal.max_size.") {
             $0.pipeline.journal.maxBytes
         },

@@ -16,7 +16,9 @@ extension MetricFamily {
             each: "Points received; a message rejected before its points are known counts as one."
         ) { $0.counts.received },
         MetricFamily(
-            "windrow_points_replayed_total", .counter, each: "Points read back that an earlier run had accepted."
+            "windrow_points_replayed_total", .counter,
+            each:
+                "Points read back that an earlier run had accepted, or that a failover had lost."
         ) { $0.counts.replayed },
         MetricFamily("windrow_points_inserted_total", .counter, each: "Points stored where there was none.") {
             $0.counts.inserted

@@ -16,6 +16,16 @@ extension MetricFamily {
             "windrow_flush_failures_total", .counter, by: "reason",
             "Flushes that failed and are tried again, by reason."
         ) { (domain, reason: FlushFailure) in domain.counts.flushFailures[reason] ?? 0 },
+        MetricFamily(
+            "windrow_rewinds_total", .counter,
+            each:
+                "Times that PostgreSQL had failed over or was behind what it had committed, and the journal was replayed."
+        ) { $0.counts.rewinds },
+        MetricFamily(
+            "windrow_lost_positions_total", .counter,
+            each:
+                "Positions of the journal, lane by lane, that PostgreSQL had committed and lost and the journal held no more."
+        ) { $0.counts.lostPositions },
         MetricFamily("windrow_flush_duration_seconds", each: "Time that a flush takes, its commit included.") {
             $0.counts.flushTime
         },

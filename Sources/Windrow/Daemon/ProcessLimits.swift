@@ -11,18 +11,26 @@ enum ProcessLimits {
         mallopt(M_TRIM_THRESHOLD, 64 << 20)
     }
 
+    /// File descriptors of the servers and the log, and of a domain: its journal, brokers, databases and wakers.
+    private static let ownDescriptors = 64
+    private static let domainDescriptors = 24
+
     /// Takes as many file descriptors as the hard limit allows: the soft one is small for the sake of programs that use select(2).
-    /// - Returns: how many of the wanted connections they suffice for. One more would end the server that accepts them.
-    static func connections(upTo wanted: Int, _ log: Logger) -> Int {
+    /// - Returns: how many there are.
+    @discardableResult
+    static func takeDescriptors() -> Int? {
         let resource = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
         var limit = rlimit()
-        guard getrlimit(resource, &limit) == 0 else { return wanted }
+        guard getrlimit(resource, &limit) == 0 else { return nil }
         let soft = limit.rlim_cur
         limit.rlim_cur = limit.rlim_max
-        let descriptors = setrlimit(resource, &limit) == 0 ? limit.rlim_max : soft
-        // Journals, brokers, databases and logs take a few.
-        let others: rlim_t = 256
-        let most = descriptors > others ? Int(clamping: descriptors - others) : 1
+        return Int(clamping: setrlimit(resource, &limit) == 0 ? limit.rlim_max : soft)
+    }
+
+    /// - Returns: how many of the wanted connections the file descriptors suffice for. One more would end the server that accepts them.
+    static func connections(upTo wanted: Int, besides domains: Int, _ log: Logger) -> Int {
+        guard let descriptors = takeDescriptors() else { return wanted }
+        let most = max(descriptors - ownDescriptors - domains * domainDescriptors, 1)
         if most < wanted {
             log.warning(
                 "the limit on file descriptors allows fewer connections than http.max_connections; raise LimitNOFILE",

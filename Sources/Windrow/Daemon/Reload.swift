@@ -15,6 +15,7 @@ final class Reload: Sendable {
     /// Of the domains' journals.
     private let folders: [String]
     private let http: Live<Configuration.HTTP>
+    private let memory: SharedMemory
     private let pipelines: [DomainPipeline]
     private let bridge: BridgeServer?
     private let notifier: ServiceManagerNotifier
@@ -25,12 +26,14 @@ final class Reload: Sendable {
     ///   - run: tells this run of the daemon from all others.
     init(
         of configuration: Configuration, run: String, from source: @escaping Source, http: Live<Configuration.HTTP>,
-        pipelines: [DomainPipeline], bridge: BridgeServer?, notifier: ServiceManagerNotifier, log: Logger
+        memory: SharedMemory, pipelines: [DomainPipeline], bridge: BridgeServer?, notifier: ServiceManagerNotifier,
+        log: Logger
     ) {
         self.source = source
         running = Mutex(RunningConfiguration(configuration, salt: run))
         folders = configuration.domains.map(configuration.journal.folder(of:))
         self.http = http
+        self.memory = memory
         self.pipelines = pipelines
         self.bridge = bridge
         self.notifier = notifier
@@ -83,11 +86,12 @@ final class Reload: Sendable {
 
         LogOutput.level = configuration.logLevel
         http.current = configuration.http
-        let memory = Int(configuration.limits.memory) / pipelines.count
+        let shares = MemoryShares(of: Int(configuration.limits.memory), domains: pipelines.count)
+        memory.setLimit(shares.shared)
         for pipeline in pipelines {
             guard let domain = configuration.domains.first(where: { $0.name == pipeline.name }) else { continue }
             do {
-                try pipeline.reload(domain, of: configuration, memory: memory)
+                try pipeline.reload(domain, of: configuration, memory: shares.own)
             } catch {
                 log.error(
                     "the domain's brokers stay as they were; reload again",

@@ -72,7 +72,7 @@ private struct ActivityText {
             parts.append("\(Int(Double(stored - last.stored) / seconds))/s to PostgreSQL")
         }
         parts.append("\(counts.reduce(0) { $0 + $1.pending }) points pending")
-        let journals = status.domains.reduce(0) { $0 + $1.journal.usedBytes }
+        let journals = status.domains.reduce(0) { $0 + $1.journal.waitingBytes }
         parts.append("journal \(journals >> 20) MiB")
         let failures = status.failures
         if !failures.isEmpty { parts.append("not working: " + failures.joined(separator: "; ")) }

@@ -45,6 +45,9 @@ actor Acceptance {
     nonisolated private let executor: ThreadExecutor
     nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
+    /// After which an acceptance that nothing comes to holds no thread.
+    private static let patience = Duration.seconds(10)
+
     private let inbox = Monitor(Inbox())
     private let journal: Journal
     private let handoff: Handoff
@@ -52,6 +55,7 @@ actor Acceptance {
     private let receipts: Receipts
     private let metrics: DomainMetrics
     private var streams = StreamWindows()
+    private var renumberings = 0
 
     init(
         domain: String, journal: Journal, handoff: Handoff, nodes: NodeIdentities, receipts: Receipts,
@@ -76,26 +80,44 @@ actor Acceptance {
     }
 
     /// Accepts until `stop()`, then what still waits.
-    func run() {
-        while let submissions = next() { accept(submissions) }
+    func run() async {
+        while true {
+            switch next() {
+            case .submissions(let submissions): accept(submissions)
+            case .nothing: await inbox.change { !$0.waiting.isEmpty || $0.isStopping }
+            case .stopped: return
+            }
+        }
     }
 
     nonisolated func stop() {
         inbox.withLock { $0.isStopping = true }
     }
 
-    nonisolated private func next() -> [Submission]? {
+    private enum Next {
+        case submissions([Submission])
+        /// None came for a while.
+        case nothing
+        case stopped
+    }
+
+    nonisolated private func next() -> Next {
         // The journal keeps room for a transaction of this size.
         let size = journal.batchSize
-        return inbox.wait { inbox -> [Submission]?? in
+        return inbox.wait(timeout: Self.patience) { inbox -> Next? in
             if !inbox.waiting.isEmpty {
-                return .some(inbox.take(upTo: size))
+                return .submissions(inbox.take(upTo: size))
             }
-            return inbox.isStopping ? .some(nil) : nil
-        } ?? nil
+            return inbox.isStopping ? .stopped : nil
+        } ?? .nothing
     }
 
     private func accept(_ submissions: [Submission]) {
+        if nodes.renumberings != renumberings {
+            // Windows are kept by numbers of nodes, which name others now: as after a start, the next messages open new ones.
+            renumberings = nodes.renumberings
+            streams = StreamWindows()
+        }
         var batches: [RecordBatch] = []
         var senders: [Submission] = []
         for submission in submissions where !submission.batch.isEmpty {

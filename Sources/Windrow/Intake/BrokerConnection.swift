@@ -64,8 +64,10 @@ actor BrokerConnection {
     /// is longer.
     private static let gatherTime = Duration.milliseconds(5)
     private static let batchesAfterVainGather = 16
-    /// Between two looks at a journal that is full, and between keep-alive checks.
+    /// Between two looks at a journal that is full, and between keep-alive checks while messages come or the connection is made.
     private static let tick = Duration.seconds(1)
+    /// Between keep-alive checks while nothing comes: pings are due every half minute.
+    private static let idleTick = Duration.seconds(3)
     /// After which a subscription that the broker refused is tried again.
     private static let resubscribeInterval = Duration.seconds(60)
 
@@ -161,15 +163,18 @@ actor BrokerConnection {
         var outcome = ReadOutcome.drained
         var isReady = false
         var granted: [String] = []
+        var isIdle = false
         // What was read is settled: from here on other rules may hold.
         while !wake.isStopping, journal.hasRoom, try !takeOrders(intake) {
             if outcome != .limit {
                 let isBlocked = outcome == .blocked
                 wake.wait(
-                    Self.tick, for: client.fileDescriptor, toRead: !isBlocked, toWrite: isBlocked || client.wantsWrite)
+                    isIdle ? Self.idleTick : Self.tick, for: client.fileDescriptor, toRead: !isBlocked,
+                    toWrite: isBlocked || client.wantsWrite)
             }
             try liveness.working("intake \(name)") {
                 outcome = try read(client, intake)
+                isIdle = isReady && intake.messageCount == 0 && !client.wantsWrite
                 if outcome == .drained { outcome = try gather(client, intake) }
                 try settle(client, intake)
             }

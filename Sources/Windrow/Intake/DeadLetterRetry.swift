@@ -36,11 +36,14 @@ final class DeadLetterRetry {
     }
 
     /// Tries all letters that are marked. Those that the journal has no room for stay marked.
-    func run(until isStopping: () -> Bool) throws(JournalError) {
+    /// - Returns: whether none is left.
+    func run(until isStopping: () -> Bool) throws(JournalError) -> Bool {
         var (accepted, refused) = (0, 0)
+        var isDone = false
         while !isStopping(), journal.hasRoom {
             let letters = try journal.lettersToRetry(limit: Self.step)
-            if letters.isEmpty { break }
+            isDone = letters.isEmpty
+            if isDone { break }
             var batch = RecordBatch()
             var decoded: [Int64] = []
             for stored in letters {
@@ -60,6 +63,7 @@ final class DeadLetterRetry {
             log.notice(
                 "tried dead letters again", metadata: ["accepted": "\(accepted)", "refused again": "\(refused)"])
         }
+        return isDone
     }
 
     private func decode(_ stored: StoredDeadLetter, into batch: inout RecordBatch) throws(Rejection) {

@@ -2,6 +2,8 @@
 struct Guards: Hashable, Sendable {
     /// `timestamps.oldest`.
     var oldest: Timestamp
+    /// `storage.retention`; nil keeps everything. What is older would be dropped as soon as it is stored.
+    var retention: CalendarInterval?
     /// `timestamps.newest`, as microseconds from now on.
     var newestAhead: Int64
     /// `replace.max_span`, in microseconds.
@@ -13,18 +15,26 @@ struct Guards: Hashable, Sendable {
         return overflow ? .latest : min(Timestamp(microseconds: sum), .latest)
     }
 
+    /// The first moment that is accepted.
+    func oldest(at now: Timestamp) -> Timestamp {
+        guard let retention else { return oldest }
+        return max(oldest, now.advanced(by: -1, retention))
+    }
+
     func admits(_ timestamp: Timestamp, at now: Timestamp) -> Bool {
-        oldest <= timestamp && timestamp <= newest(at: now)
+        oldest(at: now) <= timestamp && timestamp <= newest(at: now)
     }
 
     /// Throws when the timestamp lies outside `oldest` … `newest`; `name` is what the payload calls it.
     func check(
         _ timestamp: Timestamp, at now: Timestamp, as name: String = "ts", pointer: @autoclosure () -> String
     ) throws(Rejection) {
-        if timestamp < oldest {
+        let oldestNow = oldest(at: now)
+        if timestamp < oldestNow {
             throw Rejection(
                 .timestampOutOfBounds,
-                "\(name) \(timestamp) is before \(oldest), the oldest that is accepted (timestamps.oldest)",
+                "\(name) \(timestamp) is before \(oldestNow), the oldest that is accepted "
+                    + (oldestNow == oldest ? "(timestamps.oldest)" : "now (storage.retention)"),
                 pointer: pointer())
         }
         if timestamp > newest(at: now) {

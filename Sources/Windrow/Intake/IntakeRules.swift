@@ -72,7 +72,8 @@ struct IntakeRules: Sendable {
 extension Guards {
     init(_ domain: Configuration.Domain) {
         self.init(
-            oldest: domain.timestamps.oldest, newestAhead: domain.timestamps.newest.microseconds,
+            oldest: domain.timestamps.oldest, retention: domain.storage.retention,
+            newestAhead: domain.timestamps.newest.microseconds,
             replaceMaxSpan: domain.replace.maxSpan.microseconds)
     }
 }

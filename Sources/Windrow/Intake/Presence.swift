@@ -2,7 +2,8 @@ import Synchronization
 
 // Daemons that share a broker and a database have to know of each other: whether a client id is in use, and whether anybody else is in
 // a group of shared subscriptions. Each says so by advisory locks of its catalog connection, which PostgreSQL drops with the connection:
-// one that dies leaves nothing behind. The broker connections say here what is to be said; the dispatcher, who has the database, says it.
+// one that dies leaves nothing behind. A domain that is in groups keeps that connection; another one is known while it is at work. The
+// broker connections say here what is to be said; the dispatcher, who has the database, says it.
 
 /// What other daemons are to know of a domain's sessions, and what is known of theirs.
 final class Presence: Sendable {
@@ -52,7 +53,7 @@ final class Presence: Sendable {
 
     /// These sessions the configuration has, and no others.
     func have(sessions: [String]) {
-        change { $0.sessions = Set(sessions) }
+        change(isUrgent: false) { $0.sessions = Set(sessions) }
     }
 
     /// The broker has a session in these groups, and no others.
@@ -82,14 +83,15 @@ final class Presence: Sendable {
     /// Who else uses a session, as far as the database tells.
     func rival(of session: String) -> PresenceHolder? { state.withLock { $0.rivals[session] } }
 
-    private func change(_ body: (inout State) -> Void) {
+    /// - Parameter isUrgent: whether an idle dispatcher is to see to it at once, and not when it is next at the database.
+    private func change(isUrgent: Bool = true, _ body: (inout State) -> Void) {
         let fresh = state.withLock { state in
             body(&state)
             state.version += 1
             return state.version
         }
         version.store(fresh, ordering: .releasing)
-        handoff.nudge()
+        if isUrgent { handoff.look() }
     }
 
     // MARK: For the dispatcher
@@ -102,6 +104,9 @@ final class Presence: Sendable {
                 version: state.version, sessions: state.sessions, groups: state.groups, leaving: state.leaving)
         }
     }
+
+    /// Whether some session is in a group: only then there is anything to leave.
+    var isInGroups: Bool { state.withLock { $0.groups.contains { !$0.value.isEmpty } } }
 
     /// Whether another session of this daemon is in the group.
     func isServed(_ group: String, besides session: String) -> Bool {

@@ -24,7 +24,11 @@ final class Journal: Sendable {
 
     private let pool: DatabasePool
     private let lock: JournalLock
-    private let log: Logger
+    /// The domain's.
+    let folder: String
+    /// What PostgreSQL had when the journal was opened; nil when it is not known.
+    let noteAtOpen: CommittedNote?
+    let log: Logger
     let bounds: Live<Bounds>
     let ballast: JournalBallast
     let usage: Mutex<Usage>
@@ -34,6 +38,8 @@ final class Journal: Sendable {
     struct Bounds: Sendable {
         /// Bytes that batches and dead letters may take together.
         var maxSize: Int
+        /// How long batches stay that PostgreSQL has. They give way when others need the room.
+        var keep = Duration.zero
         /// Bytes that dead letters may take; past them the oldest go first.
         var maxDeadLetters: Int
     }
@@ -43,6 +49,13 @@ final class Journal: Sendable {
         var bytes: Int
         /// nil: to be counted anew.
         var deadLetterBytes: Int?
+        /// Batches up to here are gone.
+        var trimmed = JournalPosition.start
+        /// Batches up to here are in PostgreSQL, and kept.
+        var keptThrough = JournalPosition.start
+        var keptBytes = 0
+        /// Kept batches had to go before their time.
+        var hasYielded = false
         var deadLettersDropped = 0
         /// By reason, since the journal was opened.
         var deadLettersCame: [Rejection.Reason: Int] = [:]
@@ -78,7 +91,7 @@ final class Journal: Sendable {
         }
         lock = try JournalLock(folder: folder, patience: .seconds(2))
         ballast = JournalBallast(folder: folder, size: min(Self.ballastSize, bounds.maxSize / 8))
-        let (pool, setAside) = try Self.openFile(folder, ballast)
+        let (pool, setAside) = try Self.openFile(folder, ballast, lock.noted)
         if let setAside {
             var metadata: Logger.Metadata = ["file": "\(folder)/\(setAside.file)", "damage": "\(setAside.why)"]
             if let saved = setAside.saved {
@@ -95,11 +108,13 @@ final class Journal: Sendable {
         ballast.restore()
         self.pool = pool
         self.log = log
+        self.folder = folder
         self.bounds = Live(bounds)
         do {
-            let (uuid, last, bytes) = try pool.read { db in
+            let (uuid, last, bytes, first) = try pool.read { db in
                 (
-                    try JournalFile.uuid(db), try JournalFile.lastPosition(db), try Self.usedBytes(db)
+                    try JournalFile.uuid(db), try JournalFile.lastPosition(db), try Self.usedBytes(db),
+                    try Int64.fetchOne(db, sql: "SELECT min(position) FROM batch")
                 )
             }
             guard let uuid, let last else {
@@ -110,7 +125,9 @@ final class Journal: Sendable {
             }
             name = Mutex(uuid)
             lastPositionAtOpen = JournalPosition(try Self.tellLoss(pool, lock.noted, uuid, last, log))
-            usage = Mutex(Usage(bytes: bytes))
+            noteAtOpen = CommittedNote.read(in: folder).flatMap { $0.journal == uuid ? $0 : nil }
+            let trimmed = noteAtOpen?.trimmed ?? JournalPosition(first.map { $0 - 1 } ?? last)
+            usage = Mutex(Usage(bytes: bytes, trimmed: trimmed))
         } catch {
             throw JournalError(error, operation: "read the journal")
         }
@@ -120,7 +137,7 @@ final class Journal: Sendable {
     /// Compares the journal with the note of what was in it last, and tells the log and the dead letters when something is gone.
     /// - Returns: the last position that was given away.
     private static func tellLoss(
-        _ pool: DatabasePool, _ noted: (journal: NodeUUID, position: JournalPosition)?, _ uuid: NodeUUID, _ last: Int64,
+        _ pool: DatabasePool, _ noted: JournalLock.Noted?, _ uuid: NodeUUID, _ last: Int64,
         _ log: Logger
     ) throws -> Int64 {
         guard let noted, noted.position.number > 0 else { return last }
@@ -147,7 +164,8 @@ final class Journal: Sendable {
 
     /// Room for what intake may read next. Once full, the answer stays no until a tenth of `maxSize` is free again.
     var hasRoom: Bool {
-        usage.withLock { usage in
+        if usage.withLock({ isFull($0) }) { makeRoom() }
+        return usage.withLock { usage in
             if let until = usage.blockedUntil {
                 // Nothing more until the journal could be emptied again if the disk filled up once more.
                 guard .now >= until else { return false }
@@ -163,7 +181,14 @@ final class Journal: Sendable {
     }
 
     /// Whether intake waits for room, as far as that can be told without trying the disk.
-    var isPaused: Bool { usage.withLock { $0.blockedUntil != nil || isFull($0) } }
+    var isPaused: Bool {
+        usage.withLock { usage in
+            // Kept batches give way to whoever asks for room.
+            var yielded = usage
+            yielded.bytes -= usage.keptBytes
+            return usage.blockedUntil != nil || isFull(yielded)
+        }
+    }
 
     private func isFull(_ usage: Usage) -> Bool {
         let maxSize = bounds.current.maxSize
@@ -179,8 +204,9 @@ final class Journal: Sendable {
     /// Bytes that may be added before intake pauses, as far as the journal's bound and the disk tell; less than 0 past that.
     var room: Int {
         let maxSize = bounds.current.maxSize
-        let bound = maxSize - Self.reserve(maxSize) - usedBytes
-        return diskFree.map { min(bound, $0) } ?? bound
+        // Kept batches give way.
+        let bound = maxSize - Self.reserve(maxSize) - waitingBytes
+        return diskFree.map { min(bound, $0 + keptBytes) } ?? bound
     }
 
     /// Bytes free on the disk; nil when the system does not tell.
@@ -211,6 +237,7 @@ final class Journal: Sendable {
     ) throws(JournalError) -> [JournalPosition] {
         let bodies = batches.map { (points: $0.points.count, body: $0.encoded()) }
         let size = bodies.reduce(0) { $0 + $1.body.count } + deadLetters.reduce(0) { $0 + $1.byteCount }
+        if usedBytes + size > bounds.current.maxSize { makeRoom() }
         guard usedBytes + size <= bounds.current.maxSize else {
             usage.withLock { $0.isFull = true }
             throw .noRoom
@@ -311,8 +338,15 @@ final class Journal: Sendable {
     }
 
     private func delete(through position: JournalPosition) throws(JournalError) {
-        try write("trim the journal") { db in
+        let (kept, through) = usage.withLock { ($0.keptBytes, $0.keptThrough) }
+        let gone = try write("trim the journal") { db in
+            let gone = kept > 0 ? try Self.bytes(after: .start, through: min(position, through), db) : 0
             try db.cachedStatement(sql: "DELETE FROM batch WHERE position <= ?").execute(arguments: [position.number])
+            return gone
+        }
+        usage.withLock { usage in
+            usage.keptBytes = max(0, usage.keptBytes - gone)
+            usage.trimmed = max(usage.trimmed, position)
         }
         // Gives the disk back what an outage took, a little at a time.
         try write("shrink the journal") { db in
@@ -337,8 +371,29 @@ final class Journal: Sendable {
         }
     }
 
+    /// Tells states of the journal's file apart, without opening it: all that is written goes to the write-ahead log first.
+    struct FileMark: Equatable, Sendable {
+        fileprivate var size: off_t
+        fileprivate var seconds: Int
+        fileprivate var nanoseconds: Int
+    }
+
+    /// nil when the system does not tell.
+    var fileMark: FileMark? {
+        var file = stat()
+        guard stat(pool.path + "-wal", &file) == 0 else { return nil }
+        return FileMark(size: file.st_size, seconds: file.st_mtim.tv_sec, nanoseconds: file.st_mtim.tv_nsec)
+    }
+
+    /// Gives back the memory that SQLite keeps for the next transactions.
+    func releaseMemory() {
+        pool.releaseMemory()
+    }
+
     /// Takes note of what another process, an operator's command, has changed in the file.
-    func noticeOthers() throws(JournalError) {
+    /// - Returns: whether there was anything.
+    @discardableResult
+    func noticeOthers() throws(JournalError) -> Bool {
         let version: Int
         do {
             version = try pool.writeWithoutTransaction { try Int.fetchOne($0, sql: "PRAGMA data_version") ?? 0 }
@@ -349,13 +404,14 @@ final class Journal: Sendable {
             defer { usage.versionOfOthers = version }
             return usage.versionOfOthers != version
         }
-        guard isNews else { return }
+        guard isNews else { return false }
         try write("count the journal") { _ in
             usage.withLock {
                 $0.deadLetterBytes = nil
                 $0.deadLettersChanged = true
             }
         }
+        return true
     }
 
     /// Gives the journal a new UUID: its positions are no longer those that the database knows of the old one.
@@ -414,13 +470,13 @@ final class Journal: Sendable {
 
     /// Opening writes a little, and a disk that the journal has filled must not keep it from being emptied.
     private static func openFile(
-        _ folder: String, _ ballast: JournalBallast
+        _ folder: String, _ ballast: JournalBallast, _ noted: JournalLock.Noted?
     ) throws(JournalError) -> (pool: DatabasePool, setAside: JournalFile.SetAside?) {
         do {
-            return try JournalFile.open(folder: folder)
+            return try JournalFile.open(folder: folder, noted: noted)
         } catch  where error.kind == .full {
             ballast.drop()
-            return try JournalFile.open(folder: folder)
+            return try JournalFile.open(folder: folder, noted: noted)
         }
     }
 

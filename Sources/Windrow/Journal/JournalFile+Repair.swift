@@ -39,12 +39,15 @@ extension JournalFile {
     private static let salvageSuffix = ".new"
 
     /// Writes what can be read of a damaged journal to a file of its own.
-    static func salvage(_ path: String, damaged aside: String) throws -> JournalSalvage.Report {
+    /// - Parameter noted: of the damaged one, as far as the file beside it tells.
+    static func salvage(_ path: String, damaged aside: String, noted: JournalLock.Noted?) throws
+        -> JournalSalvage.Report
+    {
         let queue = try DatabaseQueue(path: path + salvageSuffix, configuration: configuration())
         let report = try queue.writeWithoutTransaction { db in
             try db.execute(sql: "PRAGMA synchronous = FULL")
             try create(db)
-            return try JournalSalvage(into: db, named: aside).run(from: path)
+            return try JournalSalvage(into: db, named: aside, noted: noted).run(from: path)
         }
         try queue.close()
         return report

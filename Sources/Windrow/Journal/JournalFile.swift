@@ -31,7 +31,9 @@ enum JournalFile {
 
     /// Opens the folder's journal, or makes one. A damaged file is renamed, never deleted, and a new journal begins with all that
     /// can be read of the old one.
-    static func open(folder: String) throws(JournalError) -> (pool: DatabasePool, setAside: SetAside?) {
+    static func open(
+        folder: String, noted: JournalLock.Noted? = nil
+    ) throws(JournalError) -> (pool: DatabasePool, setAside: SetAside?) {
         let path = folder + "/" + name
         let asideName = name + ".damaged-" + String(Int(Date().timeIntervalSince1970))
         let aside = folder + "/" + asideName
@@ -43,7 +45,7 @@ enum JournalFile {
             return (pool, isMended ? SetAside(file: asideName + "-wal", why: "checksums of its write-ahead log") : nil)
         } catch let damage as Damage {
             do {
-                let saved = try salvage(path, damaged: asideName)
+                let saved = try salvage(path, damaged: asideName, noted: noted)
                 try move(path, to: aside)
                 try finishSalvage(path, keepingAs: aside)
                 return (try openSound(path), SetAside(file: asideName, why: damage.what, saved: saved))

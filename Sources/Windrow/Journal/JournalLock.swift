@@ -31,6 +31,9 @@ struct JournalLock: ~Copyable, Sendable {
         }
     }
 
+    /// The last position that a journal gave away.
+    typealias Noted = (journal: NodeUUID, position: JournalPosition)
+
     /// Whether a process has the journal in the folder open just now.
     static func isHeld(in folder: String) -> Bool {
         let descriptor = open(folder + "/lock", O_RDWR | O_CLOEXEC)
@@ -61,7 +64,7 @@ struct JournalLock: ~Copyable, Sendable {
     }
 
     /// The last position that was noted, and of which journal; nil when there is none.
-    var noted: (journal: NodeUUID, position: JournalPosition)? {
+    var noted: Noted? {
         var note = Note(journal: NodeUUID(high: 0, low: 0), position: 0)
         guard pread(descriptor, &note, MemoryLayout<Note>.size, 0) == MemoryLayout<Note>.size,
             note.checksum == note.expected

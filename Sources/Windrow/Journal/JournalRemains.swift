@@ -24,11 +24,15 @@ public enum JournalRemains {
 
     private static func waiting(_ folder: String) -> [String] {
         do {
+            let note = CommittedNote.read(in: folder)
             let queue = try DatabaseQueue(path: folder + "/" + JournalFile.name)
             let (batches, letters) = try queue.read { db in
                 try JournalFile.checkFormat(db)
                 return (
-                    try Int.fetchOne(db, sql: "SELECT count(*) FROM batch") ?? 0,
+                    // Those before it are in PostgreSQL, and kept for a failover.
+                    try Int.fetchOne(
+                        db, sql: "SELECT count(*) FROM batch WHERE position > ?",
+                        arguments: [try JournalFile.uuid(db) == note?.journal ? note?.through.number ?? 0 : 0]) ?? 0,
                     // Those with an origin were acknowledged as points.
                     try Int.fetchOne(db, sql: "SELECT count(*) FROM dead_letter WHERE origin IS NOT NULL") ?? 0
                 )

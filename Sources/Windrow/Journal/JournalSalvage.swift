@@ -2,8 +2,9 @@ import Foundation
 import GRDB
 
 // Copies what can be read of a damaged journal into a new one, before anything new is accepted, so that the order of acceptance
-// stays what it was. The journal keeps its UUID where that can be read: what the lanes have committed is known by its positions
-// and is not written again.
+// stays what it was. The journal keeps its UUID: what the lanes have committed is known by its positions and is not written again.
+// That matters for more than the work: on a page that had been freed there may be batches of long ago, which would undo what came
+// after them.
 //
 // Positions that cannot be read are named in a dead letter. A batch that SQLite can read and that is damaged all the same fails its
 // checksum when it is its turn.
@@ -19,6 +20,7 @@ struct JournalSalvage {
 
     private let target: Database
     private let name: String
+    private let noted: JournalLock.Noted?
 
     /// Added to the last position that was found when nobody knows which one was the last: none may be used twice.
     private static let positionGap: Int64 = 1_000_000
@@ -26,7 +28,9 @@ struct JournalSalvage {
     /// - Parameters:
     ///   - target: a new journal.
     ///   - name: what the damaged file will be called.
-    init(into target: Database, named name: String) {
+    ///   - noted: what the file beside the journal tells of it; counts where the journal itself cannot be read.
+    init(into target: Database, named name: String, noted: JournalLock.Noted?) {
+        self.noted = noted
         self.target = target
         self.name = name
     }
@@ -43,7 +47,7 @@ struct JournalSalvage {
         let report = try source.writeWithoutTransaction { source in
             var report = Report()
             try target.inTransaction {
-                if let uuid = try readable({ try JournalFile.uuid(source) }) {
+                if let uuid = try readable({ try JournalFile.uuid(source) }) ?? noted?.journal {
                     try target.execute(sql: "UPDATE journal SET uuid = ?", arguments: ["\(uuid)"])
                 }
                 // In this order: the letters keep their numbers, and new ones come behind them.

@@ -19,6 +19,8 @@ public final class JournalView {
 
     /// Names the journal in the table `progress`.
     let uuid: NodeUUID
+    /// What PostgreSQL has of it, as its daemon knew it last.
+    let note: CommittedNote?
     /// Whether a daemon had it open a moment ago.
     public let isDaemonRunning: Bool
     public let path: String
@@ -54,6 +56,7 @@ public final class JournalView {
                     hint: "start windrow: it sets the file aside and saves what can be read")
             }
             uuid = found
+            note = CommittedNote.read(in: folder).flatMap { $0.journal == found ? $0 : nil }
         } catch {
             throw JournalError(error, operation: "open \(path)")
         }
@@ -69,6 +72,13 @@ public final class JournalView {
 
     public func deadLetterCount() throws(JournalError) -> Int {
         try read { try Int.fetchOne($0, sql: "SELECT count(*) FROM dead_letter") ?? 0 }
+    }
+
+    func batchCount(through position: JournalPosition) throws(JournalError) -> Int {
+        try read {
+            try Int.fetchOne($0, sql: "SELECT count(*) FROM batch WHERE position <= ?", arguments: [position.number])
+                ?? 0
+        }
     }
 
     /// Gives the batches after a position, in their order.

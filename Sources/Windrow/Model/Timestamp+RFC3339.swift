@@ -119,7 +119,7 @@ extension Timestamp {
 
     /// Days from 1970-01-01 to the first of the month. The year is taken to begin in March, so that the leap day ends it.
     @inline(__always)
-    private static func days(beforeMonth month: Int64, of year: Int64) -> Int64 {
+    static func days(beforeMonth month: Int64, of year: Int64) -> Int64 {
         // One era of 400 years is added, so that the division never meets a negative number.
         let marchYear = UInt64(bitPattern: year &+ (month > 2 ? 400 : 399))
         let marchMonth = UInt64(bitPattern: month > 2 ? month &- 3 : month &+ 9)
@@ -129,7 +129,7 @@ extension Timestamp {
     }
 
     /// The date of a day counted from 1970-01-01, for years 0 to 9999.
-    private static func date(ofDay day: Int64) -> (year: Int64, month: Int64, day: Int64) {
+    static func date(ofDay day: Int64) -> (year: Int64, month: Int64, day: Int64) {
         let marchDay = day + 719_468 + 146_097
         let era = marchDay / 146_097
         let dayOfEra = marchDay % 146_097

@@ -19,7 +19,10 @@ struct StatusAnswer: Encodable {
         var received: Float?
         var settled: Float?
         var pending: Int
+        /// Of what waits, and of dead letters.
         var journalBytes: Int
+        /// Of what PostgreSQL has, and is kept for a failover.
+        var journalKeptBytes: Int
         var journalLimit: Int
         /// Seconds; missing while the journal does not grow.
         var journalFullIn: Double?
@@ -84,7 +87,8 @@ extension StatusAnswer.Domain {
         received = sample?.received
         settled = sample?.settled
         pending = domain.metrics.snapshot.pending
-        journalBytes = domain.journal.usedBytes
+        journalBytes = domain.journal.waitingBytes
+        journalKeptBytes = domain.journal.keptBytes
         journalLimit = domain.journal.maxBytes
         journalFullIn = domain.timeUntilFull.map { $0 / .seconds(1) }
         flushMedian = sample?.flushMedian

@@ -11,7 +11,7 @@ struct StatusSampler: Service {
             while !Task.isCancelled {
                 for (place, domain) in domains.enumerated() {
                     let counts = domain.metrics.snapshot
-                    let bytes = domain.journal.usedBytes
+                    let bytes = domain.journal.waitingBytes
                     if let sample = gauges[place].sample(counts, journalBytes: bytes, at: .now) {
                         domain.status.append(sample)
                     }

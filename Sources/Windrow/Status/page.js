@@ -227,7 +227,8 @@ function showFigures(domain, past) {
       [past.received, past.settled], perSecond],
     ["Pending points", number(domain.pending), "accepted, not yet in PostgreSQL", [past.pending], number],
     ["Journal", `${bytes(domain.journal_bytes)} of ${bytes(domain.journal_limit)}`,
-      domain.journal_full_in == null ? "does not grow" : `full in ${span(domain.journal_full_in)} if it goes on growing`, [past.journal_bytes], bytes],
+      (domain.journal_full_in == null ? "does not grow" : `full in ${span(domain.journal_full_in)} if it goes on growing`)
+        + (domain.journal_kept_bytes > 0 ? `; beside it ${bytes(domain.journal_kept_bytes)} are kept that PostgreSQL has` : ""), [past.journal_bytes], bytes],
     ["Flush time", domain.flush_median == null ? "no flush" : `${flush(domain.flush_median)}, p99 ${flush(domain.flush_slowest)}`,
       "solid: median, dashed: p99", [past.flush_median, past.flush_slowest], span],
   ].map(([title, now, note, lines, format]) => el("figure", {},

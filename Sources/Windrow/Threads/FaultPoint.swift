@@ -26,6 +26,15 @@ enum FaultPoint: String, CaseIterable {
     case trimAfter = "trim-after"
     /// The outcome of an HTTP request is known and not sent.
     case answerBefore = "answer-before"
+    /// `windrow migrate` has made what a conversion needs, but for the triggers.
+    case conversionBegun = "conversion-begun"
+    /// The triggers are there; nothing is copied.
+    case conversionMirrored = "conversion-mirrored"
+    /// A slice is stored and not committed.
+    case conversionInSlice = "conversion-in-slice"
+    /// The tables have swapped their names, in a transaction that is open still.
+    case conversionBeforeSwap = "conversion-before-swap"
+    case conversionAfterSwap = "conversion-after-swap"
 
     #if DEBUG
         private static let armed: (point: FaultPoint, count: Int)? = {

@@ -4,11 +4,13 @@ import Glibc
 ///
 /// Every change made through `withLock` wakes the waiters, so a wake-up can't be forgotten; a wake-up without waiters costs no
 /// system call.
-// Sendable unchecked: `state` is only touched with the mutex held.
+// Sendable unchecked: `state` and `suspended` are only touched with the mutex held.
 final class Monitor<State: Sendable>: @unchecked Sendable {
     private var state: State
     private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
     private let changed = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
+    /// Tasks that wait without a thread.
+    private var suspended: [CheckedContinuation<Void, Never>] = []
 
     init(_ state: State) {
         self.state = state
@@ -32,10 +34,7 @@ final class Monitor<State: Sendable>: @unchecked Sendable {
     @discardableResult
     func withLock<R, E: Error>(_ body: (inout State) throws(E) -> R) throws(E) -> R {
         pthread_mutex_lock(mutex)
-        defer {
-            pthread_cond_broadcast(changed)
-            pthread_mutex_unlock(mutex)
-        }
+        defer { unlockChanged() }
         return try body(&state)
     }
 
@@ -43,19 +42,45 @@ final class Monitor<State: Sendable>: @unchecked Sendable {
     func wait<R>(timeout: Duration? = nil, until ready: (inout State) -> R?) -> R? {
         let deadline = timeout.map(Self.deadline)
         pthread_mutex_lock(mutex)
-        defer { pthread_mutex_unlock(mutex) }
-        while true {
-            if let answer = ready(&state) {
-                // What was taken may be what another thread waits for (room, for instance).
-                pthread_cond_broadcast(changed)
-                return answer
-            }
+        var answer = ready(&state)
+        while answer == nil {
             if var deadline {
-                if pthread_cond_timedwait(changed, mutex, &deadline) == ETIMEDOUT { return ready(&state) }
+                if pthread_cond_timedwait(changed, mutex, &deadline) == ETIMEDOUT {
+                    answer = ready(&state)
+                    break
+                }
             } else {
                 pthread_cond_wait(changed, mutex)
             }
+            answer = ready(&state)
         }
+        // What was taken may be what another thread waits for (room, for instance).
+        if answer != nil { unlockChanged() } else { pthread_mutex_unlock(mutex) }
+        return answer
+    }
+
+    /// Suspends the task until somebody changes the state, unless there is something to do already. It holds no thread meanwhile, and
+    /// may return for nothing.
+    func change(unless isReady: @Sendable (State) -> Bool) async {
+        await withCheckedContinuation { continuation in
+            pthread_mutex_lock(mutex)
+            let mustWait = !isReady(state)
+            if mustWait { suspended.append(continuation) }
+            pthread_mutex_unlock(mutex)
+            if !mustWait { continuation.resume() }
+        }
+    }
+
+    private func unlockChanged() {
+        pthread_cond_broadcast(changed)
+        if suspended.isEmpty {
+            pthread_mutex_unlock(mutex)
+            return
+        }
+        let woken = suspended
+        suspended = []
+        pthread_mutex_unlock(mutex)
+        for task in woken { task.resume() }
     }
 
     private static func deadline(_ timeout: Duration) -> timespec {

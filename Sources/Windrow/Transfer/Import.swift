@@ -198,7 +198,8 @@ public final class Import {
         let board = Monitor(ImportBoard(committed: positions))
         for number in positions.indices {
             let settings = ImportLane.Settings(
-                database: database.access, uuid: uuid, number: number, lanes: positions.count,
+                database: database.access, timeline: database.timeline, uuid: uuid, number: number,
+                lanes: positions.count,
                 maxPoints: max(domain.flush.maxPoints, pieces.leastPoints), skipsBad: skips, patience: Self.patience)
             let lane = ImportLane(settings, board: board, badLines: badLines, committedAtStart: positions[number])
             Task { await lane.run() }

@@ -7,12 +7,14 @@ final class ImportDatabase {
     private let uuid: NodeUUID
     private let patience: Duration
     private let isInterrupted: () -> Bool
+    /// In which all that is found is found.
+    private(set) var timeline: Timeline?
     private var connection: Connection?
     private var catalog: Catalog
 
     init(_ domain: Configuration.Domain, uuid: NodeUUID, patience: Duration, isInterrupted: @escaping () -> Bool) throws
     {
-        access = DatabaseAccess(connectionString: domain.postgres, schema: try Schema(domain.schema))
+        access = try DatabaseAccess(domain)
         self.uuid = uuid
         self.patience = patience
         self.isInterrupted = isInterrupted
@@ -37,7 +39,6 @@ final class ImportDatabase {
             } catch let error as PostgresError where error.verdict == .retry && ContinuousClock.now < deadline {
                 if isInterrupted() { throw error }
                 connection?.close()
-                // A failover may have lost what was made last.
                 catalog.forget()
                 let (seconds, attoseconds) = backoff.next().components
                 usleep(useconds_t(seconds * 1_000_000 + attoseconds / 1_000_000_000_000))
@@ -83,6 +84,11 @@ final class ImportDatabase {
     private func open(again: Bool) throws {
         let fresh = try access.connect("import")
         try access.schema.check(fresh)
+        try access.commit.apply(to: fresh)
+        let timeline = try Timeline(of: fresh)
+        // Numbers of series that were made last may be others' there.
+        guard self.timeline == nil || self.timeline == timeline else { throw TransferError.failedOver }
+        self.timeline = timeline
         let lock = try fresh.execute(
             "SELECT pg_try_advisory_lock(hashtextextended($1, 0))", [.text("windrow import \(uuid)")])
         // One's own lost connection may hold it for a while.

@@ -7,6 +7,8 @@ import LibPQ
 actor ImportLane {
     struct Settings: Sendable {
         var database: DatabaseAccess
+        /// In which the numbers of series were found.
+        var timeline: Timeline?
         /// Names the import in `progress`.
         var uuid: NodeUUID
         var number: Int
@@ -118,10 +120,14 @@ actor ImportLane {
         var firstFailure: ContinuousClock.Instant?
         while true {
             do {
-                let written = try session.write(pending, through: position) { refused, _ in try keep(refused) }
-                session.committed(pending, written.outcome)
+                let written = try session.write(pending, through: position, resolvedIn: settings.timeline) {
+                    refused, _ in try keep(refused)
+                }
+                session.committed(pending, written.outcome, through: position)
                 finish(written.outcome, position)
                 return
+            } catch is OtherPast {
+                throw TransferError.failedOver
             } catch let error as PostgresError where error.verdict != .stop {
                 session.recover(from: error)
                 let failedSince = firstFailure ?? .now

@@ -12,7 +12,9 @@ public struct JournalReport: Sendable, Encodable {
     public var writtenThrough: Int64?
     /// Why it cannot be asked.
     public var postgresError: String?
-    /// Batches that PostgreSQL does not have as a whole; all, if it cannot be asked. What follows is of them.
+    /// Batches that PostgreSQL has, and that are kept for a failover. As the daemon knew it last, if PostgreSQL cannot be asked.
+    public var keptBatches = 0
+    /// Batches that PostgreSQL does not have as a whole. What follows is of them.
     public var batches = 0
     public var records = 0
     public var points = 0
@@ -37,9 +39,11 @@ public struct JournalReport: Sendable, Encodable {
         let written = WrittenPosition(of: view, in: domain)
         writtenThrough = written.position?.number
         postgresError = written.obstacle
+        let position = written.position ?? (written.obstacle == nil ? nil : view.note?.through) ?? .start
+        keptBatches = try view.batchCount(through: position)
         var names: Set<SeriesName> = []
         var (oldest, newest) = (Timestamp.latest, Timestamp.earliest)
-        try view.forEach(after: written.position ?? .start) { item in
+        try view.forEach(after: position) { item in
             batches += 1
             firstPosition = firstPosition ?? item.position.number
             lastPosition = item.position.number
@@ -72,10 +76,14 @@ struct WrittenPosition {
             let connection = try DatabaseAccess(connectionString: domain.postgres, schema: schema).connect("journal")
             // Before the first start there is no schema.
             guard try schema.installedVersion(connection) > 0 else { return }
-            let rows = try connection.execute(
-                "SELECT min(position) FROM \(schema.qualified("progress")) WHERE journal = $1",
-                [.uuid(UUIDBytes(view.uuid))])
-            position = try rows.optionalInt64(0, 0).map(JournalPosition.init)
+            let stored = try LanePositions(schema: schema, journal: view.uuid).stored(connection)
+            position = stored.values.min()
+            if let lowest = position, let note = view.note,
+                note.lanes.enumerated().allSatisfy({ $0.element <= stored[$0.offset] ?? .start })
+            {
+                // A lane that had nothing to write stands far behind.
+                position = max(lowest, note.through)
+            }
         } catch {
             obstacle = "\(error)"
         }

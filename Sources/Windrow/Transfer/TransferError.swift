@@ -19,6 +19,12 @@ public struct TransferError: Error, Sendable, CustomStringConvertible {
     public var kind: Kind
     public var description: String
 
+    /// What the import knows of the database may be wrong.
+    static let failedOver = TransferError(
+        .unavailable,
+        "PostgreSQL has failed over, and may have lost what the import had written or found there; start the import again: "
+            + "it goes on from where PostgreSQL stands")
+
     init(_ kind: Kind, _ description: String) {
         self.kind = kind
         self.description = description

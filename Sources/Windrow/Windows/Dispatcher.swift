@@ -5,7 +5,9 @@ import Synchronization
 // Takes accepted batches in the order of the journal, finds the number of each series, and gives each lane its edits. It also
 // trims the journal behind the lanes.
 //
-// All its state can be had again: after a crash it starts where the lanes' positions in the database say.
+// All its state can be had again: after a crash it starts where the lanes' positions in the database say. So it does, in mid-run, when
+// a failover has put another timeline, or a database that is behind, in the place of the one that it knew: it rewinds. Everything that
+// was found there is found anew, and no lane writes what was found in another timeline than its own connection's.
 
 /// Distributes a domain's batches over its lanes.
 actor Dispatcher {
@@ -27,24 +29,42 @@ actor Dispatcher {
     private let metrics: DomainMetrics
     private let reporter: DatabaseReporter
     private let log: Logger
+    private let hasSeveralHosts: Bool
 
     private var catalog: Catalog
     private var rejectionLog = RejectionLog()
     /// Of the connection.
     private let interrupter = Mutex<Interrupter?>(nil)
     private var connection: Connection?
+    private let ticket: ConnectionLine.Ticket
+    /// When batches came the last time.
+    private var workedAt: ContinuousClock.Instant?
+    /// When it was last seen whether the database can be reached, and whether it could.
+    private let lastLook = Mutex<(at: ContinuousClock.Instant, succeeded: Bool)>((.now, false))
     /// Of the connection.
     private var locks = PresenceLocks()
     private var attendedAt = ContinuousClock.now
+    /// Of the orders, on this connection; 0 when there were none.
+    private var attendedVersion = 0
     private var rivals: [String: PresenceHolder] = [:]
     /// PostgreSQL's processes of earlier connections: it may not have noticed yet that they are gone.
     private var formerProcesses: Set<Int32> = []
     private var process: Int32?
     /// The last batch given to the lanes.
     private var position = JournalPosition.start
-    /// What each lane had committed before this start: it is not given that again.
-    private var committedAtStart: [JournalPosition] = []
-    private var trimmed = JournalPosition.start
+    /// What each lane had committed before this start, or the last rewind: it is not given that again.
+    private var committedBefore: [JournalPosition] = []
+    /// Up to here points come that were counted before, by an earlier run or before a rewind.
+    private var replayThrough: JournalPosition
+    /// Of the catalog's connection; nil before the first one.
+    private var timeline: Timeline?
+    /// Whether a connection has to prove that it sees what the one before it saw.
+    private var hasPast = false
+    /// When the database was last asked anything.
+    private var askedAt = ContinuousClock.now
+    private var schedule = KeepSchedule()
+    /// Up to where the journal knows that it is committed.
+    private var noted = JournalPosition.start
     private var trimmedAt = ContinuousClock.now
     private let stopping = Monitor(false)
 
@@ -52,8 +72,11 @@ actor Dispatcher {
     private static let readSize = 4 << 20
     /// Between two trims, each of which is a transaction of its own.
     private static let trimInterval = Duration.seconds(1)
-    /// Between two looks at a database from which nothing is wanted just now.
+    /// Between two looks at a database from which nothing is wanted just now, while there is a connection; and while it is away.
     private static let probeInterval = Duration.seconds(5)
+    /// Of several hosts another one may take over, while this one hangs and so keeps everybody waiting.
+    private static let promptProbeInterval = Duration.seconds(1)
+    private static let promptProbeTime = Duration.seconds(2)
 
     init(
         domain: Live<Configuration.Domain>, database: DatabaseAccess, migrates: Bool, nodes: NodeIdentities,
@@ -68,6 +91,8 @@ actor Dispatcher {
         catalog = Catalog(
             schema: database.schema, createsNodes: domain.current.unknownNodes == .create, identities: nodes)
         self.journal = journal
+        replayThrough = journal.lastPositionAtOpen
+        hasSeveralHosts = database.hasSeveralHosts
         self.handoff = handoff
         self.lanes = lanes
         self.progress = progress
@@ -76,7 +101,8 @@ actor Dispatcher {
         self.presence = presence
         self.runID = runID
         self.metrics = metrics
-        reporter = DatabaseReporter(component: "catalog", health: health, log: log)
+        reporter = DatabaseReporter(component: "catalog", server: database.server, health: health, log: log)
+        ticket = database.server.makeTicket()
         self.log = log
     }
 
@@ -93,35 +119,71 @@ actor Dispatcher {
     }
 
     /// Dispatches until `stop()`.
-    func run() {
+    func run() async {
         guard start() else { return }
         loop: while true {
             attend()
-            switch handoff.next(after: position, timeout: trimmed < position ? Self.trimInterval : Self.probeInterval) {
+            let goesOn: Bool
+            let timeout = noted < position ? min(Self.trimInterval, probeInterval) : probeInterval
+            switch handoff.next(after: position, timeout: timeout) {
             case .batches(let batches):
-                for stored in batches where !dispatch(stored) { break loop }
-            case .readJournal:
-                guard readJournal() else { break loop }
-            case .nothing: probe()
+                workedAt = .now
+                goesOn = batches.allSatisfy(dispatch)
+            case .readJournal: goesOn = readJournal()
+            case .rewind: goesOn = false
+            case .look:
+                goesOn = true
+                look()
+            case .nothing:
+                goesOn = true
+                await rest()
             case .stopped: break loop
             }
+            if !goesOn { guard handoff.isRewindWanted, rewind() else { break loop } }
+            if hasSeveralHosts, connection != nil { probeIfDue() }
             trim(every: Self.trimInterval)
         }
-        connection?.close()
-        connection = nil
+        disconnect()
     }
 
-    /// Deletes from the journal what all lanes have committed. Failing is harmless: the next trim does its work too.
+    /// Nothing came for a while: gives up the connection when it is wanted elsewhere, or was not used for long, and then the thread,
+    /// too.
+    private func rest() async {
+        let idleSince = workedAt.map { ContinuousClock.now - $0 } ?? .seconds(3600)
+        // Others rely on what its locks tell, and it may have to leave a group at any moment.
+        if presence.isInGroups { return probeIfDue() }
+        if connection != nil {
+            guard idleSince > DatabaseAccess.patience || database.server.wantsConnection else { return probeIfDue() }
+            disconnect()
+            // While nobody watches the server, another may take its place, with other numbers.
+            catalog.forget()
+        }
+        // What the lanes have not committed yet is trimmed later.
+        guard noted >= position, journal.trimmed >= position else { return }
+        await handoff.change(after: position)
+    }
+
+    /// Deletes from the journal what all lanes have committed, once it has been kept for long enough. Failing is harmless: the next
+    /// trim does its work too.
     func trim(every interval: Duration = .zero) {
-        let through = progress.trimmable
-        guard trimmed < through, .now - trimmedAt >= interval else { return }
+        let committed = progress.trimmable
+        let keep = journal.bounds.current.keep
+        guard noted < committed || journal.trimmed < committed, .now - trimmedAt >= interval else { return }
         do {
-            try journal.trim(through: through)
-            trimmed = through
+            let due = schedule.due(committed, keep: keep, at: .now)
+            if keep > .zero { try journal.keep(through: committed) }
+            if journal.trimmed < due { try journal.trim(through: due) }
+            noteCommitted(through: committed)
         } catch {
             log.error("cannot trim the journal", metadata: ["error": "\(error)"])
         }
         trimmedAt = .now
+    }
+
+    private func noteCommitted(through position: JournalPosition) {
+        if position == noted { return }
+        journal.noteCommitted(through: position, lanes: progress.committed)
+        noted = position
     }
 
     // MARK: Starting
@@ -129,38 +191,154 @@ actor Dispatcher {
     /// Readies the schema and finds where the lanes stand. False when stopped first.
     private func start() -> Bool {
         let loaded = untilItSucceeds("prepare the database") {
-            let connection = try connected()
-            if migrates {
-                let applied = try database.schema.migrate(connection)
-                if !applied.isEmpty {
-                    log.notice("the schema was brought up to date", metadata: ["version": "\(Schema.version)"])
-                }
-            } else {
-                try database.schema.check(connection)
+            try database.server.enter(unless: { isStopping }) { () throws -> [JournalPosition] in
+                let connection = try connected()
+                try prepare(connection)
+                return try findPositions(connection)
             }
-            let positions = LanePositions(schema: database.schema, journal: journal.uuid)
-            let loaded = try positions.load(lanes: lanes.count, connection)
-            if loaded.allSatisfy({ $0 <= journal.lastPositionAtOpen }) { return loaded }
-            // Restored from a backup, say: its new positions would be taken for ones that are written already. What it held when it
-            // was opened is written as far as the lanes had come.
-            log.error("the journal is older than what was written from it; it goes on under a new name")
-            let fresh = NodeUUID(high: .random(in: .min ... .max), low: .random(in: .min ... .max))
-            let reached = loaded.map { min($0, journal.lastPositionAtOpen) }
-            try LanePositions(schema: database.schema, journal: fresh).store(reached, connection)
-            try journal.rename(to: fresh)
-            return reached
         }
         guard let loaded else { return false }
-        committedAtStart = loaded
-        position = loaded.min() ?? .start
+        begin(at: loaded)
+        if let note = journal.noteAtOpen, note.journal == journal.uuid, note.lanes.count == loaded.count,
+            zip(loaded, note.lanes).allSatisfy({ $0 >= $1 })
+        {
+            // A lane that had nothing to write stands far behind; what is kept need not be read for its sake.
+            position = max(position, note.through)
+        }
+        hasPast = true
         do {
             let waiting = try journal.batchCount(after: position)
-            if waiting > 0 { log.notice("continuing with what the journal holds", metadata: ["batches": "\(waiting)"]) }
+            if waiting > 0 {
+                log.notice("continuing with what the journal holds", metadata: ["batches": "\(waiting)"])
+            } else {
+                // All domains start at once, and most of them have nothing to do.
+                attend()
+                if !presence.isInGroups { disconnect() }
+            }
         } catch {
             log.error("cannot count what the journal holds", metadata: ["error": "\(error)"])
         }
         progress.dispatched(through: position)
         return true
+    }
+
+    private func prepare(_ connection: Connection) throws {
+        if migrates {
+            let applied = try database.schema.migrate(connection)
+            if !applied.isEmpty {
+                log.notice("the schema was brought up to date", metadata: ["version": "\(Schema.version)"])
+            }
+        } else {
+            try database.schema.check(connection)
+        }
+        try prepareStorage(connection)
+    }
+
+    /// Where the database says that the lanes stand.
+    private func findPositions(_ connection: Connection) throws -> [JournalPosition] {
+        let positions = LanePositions(schema: database.schema, journal: journal.uuid)
+        let stored = try positions.stored(connection)
+        let loaded = try positions.load(lanes: lanes.count, connection)
+        if loaded.allSatisfy({ $0 <= journal.lastPositionAtOpen }) {
+            tellLossAtStart(stored)
+            return loaded
+        }
+        // Restored from a backup, say: its new positions would be taken for ones that are written already. What it held when it
+        // was opened is written as far as the lanes had come.
+        log.error("the journal is older than what was written from it; it goes on under a new name")
+        let fresh = NodeUUID(high: .random(in: .min ... .max), low: .random(in: .min ... .max))
+        let reached = loaded.map { min($0, journal.lastPositionAtOpen) }
+        try LanePositions(schema: database.schema, journal: fresh).store(reached, connection)
+        try journal.rename(to: fresh)
+        return reached
+    }
+
+    /// The lanes go on from here.
+    private func begin(at positions: [JournalPosition]) {
+        committedBefore = positions
+        position = positions.min() ?? .start
+        progress.begin(at: positions)
+        schedule.rewind(to: position)
+    }
+
+    private func prepareStorage(_ connection: Connection) throws {
+        let storage = PointStorage(domain.current.storage, database.schema)
+        let found = migrates ? try storage.prepare(connection) : try database.schema.engine(connection) ?? .plain
+        guard found != storage.wanted else { return }
+        log.warning(
+            "points are not stored by the engine that the configuration names; they are written as it is, and `windrow migrate` changes it",
+            metadata: ["engine": "\(found.rawValue)", "storage.engine": "\(storage.wanted.rawValue)"])
+    }
+
+    // MARK: Rewinding
+
+    /// Begins anew where the database says that the lanes stand, in the midst of the run. False when stopped first.
+    private func rewind() -> Bool {
+        replayThrough = max(replayThrough, position)
+        for lane in lanes { lane.beginRewind() }
+        // Lanes may have come to another server than this connection.
+        disconnect()
+        hasPast = false
+        let isReady: Void? = untilItSucceeds("prepare the database") { try prepare(connected()) }
+        guard isReady != nil else { return false }
+        for lane in lanes {
+            while !lane.hasDropped(timeout: .milliseconds(250)) { if isStopping { return false } }
+        }
+        // Now no lane asks for what has begun already.
+        handoff.beginRewind()
+        let committed = progress.committed
+        let loaded = untilItSucceeds("find what PostgreSQL has") {
+            try LanePositions(schema: database.schema, journal: journal.uuid).load(lanes: lanes.count, connected())
+        }
+        guard let loaded else { return false }
+        hasPast = true
+        tellRewind(from: committed, to: loaded)
+        begin(at: loaded)
+        noteCommitted(through: position)
+        do {
+            try journal.keep(through: min(position, journal.lastKept))
+        } catch {
+            log.error("cannot measure the journal", metadata: ["error": "\(error)"])
+        }
+        return true
+    }
+
+    private func tellRewind(from committed: [JournalPosition], to stored: [JournalPosition]) {
+        let isBehind = zip(stored, committed).contains { $0 < $1 }
+        var metadata: Logger.Metadata = [
+            "host": "\(connection?.endpoint ?? "")", "timeline": "\(timeline?.name ?? "not known")",
+        ]
+        for (lane, stored) in stored.enumerated() where stored < committed[lane] {
+            metadata["lane \(lane)"] = "\(stored.number) of \(committed[lane].number)"
+        }
+        if isBehind {
+            log.warning(
+                "PostgreSQL has failed over and lacks what was committed last; it is written once more, as far as the journal holds it",
+                metadata: metadata)
+        } else {
+            log.notice("PostgreSQL has failed over, and has all that was committed", metadata: metadata)
+        }
+        metrics.rewound(lostPositions: tellLoss(committed: committed, stored: stored))
+    }
+
+    /// What was committed and PostgreSQL does not have, though the journal was trimmed behind it.
+    private func tellLossAtStart(_ stored: [Int: JournalPosition]) {
+        guard let note = journal.noteAtOpen, note.journal == journal.uuid else { return }
+        let found = note.lanes.indices.map { stored[$0] ?? .start }
+        metrics.lost(positions: tellLoss(committed: note.lanes, stored: found))
+    }
+
+    /// - Returns: how many positions are lost.
+    private func tellLoss(committed: [JournalPosition], stored: [JournalPosition]) -> Int {
+        let lost = CommittedNote.lost(committed: committed, stored: stored, trimmed: journal.trimmed)
+        if lost.isEmpty { return 0 }
+        log.critical(
+            "PostgreSQL has lost what it had committed, and the journal holds it no more; a longer journal.keep, or commit: remote with synchronous_standby_names on the server, would have kept it",
+            metadata: Dictionary(
+                uniqueKeysWithValues: lost.map {
+                    ("lane \($0.lane)", "positions \($0.positions.lowerBound) to \($0.positions.upperBound)")
+                }))
+        return lost.reduce(0) { $0 + $1.positions.count }
     }
 
     // MARK: Dispatching
@@ -176,6 +354,7 @@ actor Dispatcher {
                 progress.dispatched(through: position)
             }
             for var batch in stored {
+                workedAt = .now
                 batch.receivedAt = handoff.receivedAt(batch.position)
                 guard dispatch(batch) else { return false }
             }
@@ -186,18 +365,21 @@ actor Dispatcher {
         }
     }
 
-    /// False when stopped before the batch was given away whole.
+    /// False when stopped, or told to rewind, before the batch was given away.
     private func dispatch(_ stored: Journal.StoredBatch) -> Bool {
         let batch = stored.batch
-        let isReplay = stored.position <= journal.lastPositionAtOpen
-        let found = untilItSucceeds("look up series") {
-            if let remembered = catalog.remembered(batch.series) { return remembered }
-            let connection = try connected()
-            catalog.createsNodes = domain.current.unknownNodes == .create
-            return try catalog.resolve(batch.series, connection)
-        }
+        let isReplay = stored.position <= replayThrough
+        // First: what comes after it is done once.
+        let cost = LaneWork.highestCost(of: batch)
+        guard acquire(cost) else { return false }
+        var unused = cost
+        defer { budget.release(unused) }
+        // What is remembered says nothing of whether PostgreSQL is there.
+        let remembered = catalog.remembered(batch.series)
+        let found = remembered ?? lookUp(batch.series)
+        guard let resolved = found else { return false }
         let receipt = receipts.take(at: stored.position)
-        guard let resolved = found, let refused = refuseRecords(of: stored, resolved, receipt) else { return false }
+        guard let refused = refuseRecords(of: stored, resolved, receipt) else { return false }
         if batch.isEmpty {
             // What was in it is a dead letter by now.
             metrics.refused(points: stored.damagedPoints, reason: .journalDamaged, isReplay: isReplay)
@@ -206,17 +388,17 @@ actor Dispatcher {
         }
 
         var works = lanes.map { _ in
-            LaneWork(position: stored.position, receivedAt: stored.receivedAt, receipt: receipt)
+            LaneWork(position: stored.position, timeline: timeline, receivedAt: stored.receivedAt, receipt: receipt)
         }
         for (place, edit) in batch.edits.enumerated() {
             guard let series = resolved[Int(edit.series)], !refused.contains(place) else { continue }
             let lane = Int(series.number) % lanes.count
-            if isReplay, stored.position <= committedAtStart[lane] { continue }
+            if isReplay, stored.position <= committedBefore[lane] { continue }
             works[lane].append(edit, of: batch, to: series)
         }
         receipt?.given(toLanes: works.count { !$0.edits.isEmpty })
         for (lane, work) in works.enumerated() where !work.edits.isEmpty {
-            guard acquire(work.cost) else { return false }
+            unused -= work.cost
             if isReplay { metrics.replayed(points: work.points.count) }
             progress.willGive(stored.position, toLane: lane)
             lanes[lane].give(work)
@@ -226,11 +408,28 @@ actor Dispatcher {
         return true
     }
 
-    /// Waits for memory, and has the lanes flush if there is none: waiting for their interval would only waste time.
+    /// nil when stopped first, or told to rewind.
+    private func lookUp(_ names: [SeriesName]) -> [SeriesID?]? {
+        untilItSucceeds("look up series") { () throws -> [SeriesID?]? in
+            let connection = try connected()
+            if handoff.isRewindWanted { return nil }
+            // A look-up may take long; a server that hangs shows at once.
+            if hasSeveralHosts { try connection.ping(within: Self.promptProbeTime) }
+            catalog.createsNodes = domain.current.unknownNodes == .create
+            return try catalog.resolve(names, connection)
+        } ?? nil
+    }
+
+    /// Waits for memory, and has the lanes flush if there is none: waiting for their interval would only waste time. False when
+    /// stopped or told to rewind.
     private func acquire(_ bytes: Int) -> Bool {
         if budget.acquire(bytes, timeout: .zero) { return true }
         for lane in lanes { lane.flushSoon() }
-        return budget.acquire(bytes)
+        while !budget.acquire(bytes, timeout: .milliseconds(250)) {
+            if isStopping || handoff.isRewindWanted { return false }
+            if hasSeveralHosts { probeIfDue() }
+        }
+        return true
     }
 
     /// Refuses the records that name a node which is unknown and must not be created: tells a sender that waits, else keeps them
@@ -249,7 +448,7 @@ actor Dispatcher {
             refusals.append((record, unknown, rejection))
             metrics.refused(
                 points: record.reduce(0) { $0 + Int(batch.edits[$1].pointCount) }, reason: .unknownNode,
-                isReplay: stored.position <= journal.lastPositionAtOpen)
+                isReplay: stored.position <= replayThrough)
         }
         let refused = Set(refusals.flatMap(\.record))
         if let receipt, let first = refusals.first, receipt.claim() {
@@ -293,50 +492,57 @@ actor Dispatcher {
         while true {
             do {
                 let result = try body()
-                reporter.succeeded()
+                succeeded()
                 return result
             } catch {
-                // The next connection may find another server.
-                connection?.close()
-                connection = nil
-                reporter.failed(error, doing: operation)
-                if !pause(backoff.next()) { return nil }
+                failed(error, doing: operation)
+                let isInLine = (error as? PostgresError)?.sqlState == .tooManyConnections
+                if !pause(isInLine ? DatabaseAccess.turn : backoff.next()) { return nil }
             }
         }
     }
 
-    /// Keeps the health page true while nothing comes in, and the connection ready for when it does.
+    /// Keeps the health page true, and the connection ready, while nothing has to be looked up. A server that hangs is found by it.
     private func probe() {
-        do {
-            try connected().execute("SELECT 1")
-            reporter.succeeded()
+        do throws(PostgresError) {
+            let patience = hasSeveralHosts ? Self.promptProbeTime : database.statementTimeout
+            try connected(standingInLine: false).ping(within: patience)
+            succeeded()
         } catch {
-            connection?.close()
-            connection = nil
-            reporter.failed(error, doing: "reach the database")
+            // It answers, and those who have work come first.
+            if error.sqlState == .tooManyConnections { return }
+            failed(error, doing: "reach the database")
+            // Another host is asked at once.
+            if hasSeveralHosts, error.kind == .timedOut { return }
         }
+        askedAt = .now
     }
 
-    /// Says to other daemons what the broker connections want said. Failing is harmless: the next connection does it anew.
+    /// Says to other daemons what the broker connections want said. Failing is harmless: the next connection does it anew, or the same
+    /// one a little later.
     private func attend() {
-        let isChanged = presence.isChanged(since: locks.version)
+        let isChanged = presence.isChanged(since: attendedVersion)
         let isTime = ContinuousClock.now - attendedAt >= Self.probeInterval
         // Without a connection, somebody else makes the next one: nothing that waits in the journal waits for this.
         guard isChanged || isTime, let connection, connection.isUsable else { return }
         attendedAt = .now
         let orders = presence.orders
-        guard isChanged || locks.lacks(orders) else { return }
-        do {
+        guard isChanged || locks.version != orders.version || locks.lacks(orders) else { return }
+        attendedVersion = orders.version
+        do throws(PostgresError) {
+            if hasSeveralHosts { try connection.ping(within: Self.promptProbeTime) }
             if process == nil { process = try connection.execute("SELECT pg_backend_pid()").int32(0, 0) }
             let taken = try locks.follow(orders, run: runID, connection)
+            // All locks of earlier connections are free, or these would not have been had.
+            if taken.isEmpty { formerProcesses = [] }
             tell(try PresenceLocks.holders(ofSessions: taken, connection))
             for leaving in orders.leaving {
                 let served = leaving.groups.filter { presence.isServed($0, besides: leaving.session) }
                 presence.left(try locks.leave(leaving, served: served, connection), leaving)
             }
         } catch {
+            if error.endsConnection { return failed(error, doing: "tell other daemons of this one") }
             log.warning("cannot tell other daemons of this one", metadata: ["error": "\(error)"])
-            connection.close()
         }
     }
 
@@ -349,24 +555,89 @@ actor Dispatcher {
                 metadata: ["broker": "\(session)", "other": "\(holder)"])
         }
         for session in rivals.keys where others[session] == nil {
-            log.notice("the client id is this daemon's alone again", metadata: ["broker": "\(session)"])
+            log.notice("no other windrow uses this client id any more", metadata: ["broker": "\(session)"])
         }
         rivals = others
         presence.found(rivals: others)
     }
 
-    private func connected() throws(PostgresError) -> Connection {
+    private func probeIfDue() {
+        if .now - askedAt >= probeInterval { probe() }
+    }
+
+    /// A probe that leaves no connection where there was none and none is needed.
+    private func look() {
+        let wasConnected = connection != nil
+        probe()
+        attend()
+        if !wasConnected, !presence.isInGroups { disconnect() }
+    }
+
+    /// Has an idle dispatcher look at the database when it is time: each look costs the server a process, so the domains take turns, one a
+    /// second. As soon as one of them loses its server, the others there look, too.
+    nonisolated func lookIfDue(isTurn: Bool) {
+        let now = ContinuousClock.now
+        let isDue = lastLook.withLock { last in
+            let isOld = (isTurn || !last.succeeded) && now - last.at >= Self.probeInterval
+            let isSuspected = database.server.suspectedAt.map { $0 > last.at } ?? false
+            guard isOld || isSuspected, !database.server.isFull else { return false }
+            last.at = now
+            return true
+        }
+        if isDue { handoff.look() }
+    }
+
+    private func succeeded() {
+        lastLook.withLock { $0 = (.now, true) }
+        reporter.succeeded()
+    }
+
+    private func failed(_ error: any Error, doing operation: String) {
+        // The next connection may find another server.
+        disconnect()
+        if (error as? PostgresError)?.kind == .timedOut { database.preferAnotherHost() }
+        lastLook.withLock { $0 = (.now, false) }
+        reporter.failed(error, doing: operation)
+    }
+
+    private func disconnect() {
+        connection?.close()
+        connection = nil
+    }
+
+    private func connected(standingInLine: Bool = true) throws(PostgresError) -> Connection {
         if let connection, connection.isUsable { return connection }
-        let fresh = try database.connect("catalog")
-        // Another server may number them otherwise.
+        let fresh = standingInLine ? try database.connect("catalog", ticket) : try database.connect("catalog")
+        interrupter.withLock { $0 = fresh.interrupter }
+        try database.commit.apply(to: fresh)
+        let found = try Timeline(of: fresh)
+        let isOther = found != timeline
+        if hasPast {
+            let isBehind = try isBehind(fresh)
+            if isOther || isBehind { handoff.wantRewind() }
+        }
+        // Another server may number them otherwise. What is found now is written only by lanes that see the same timeline.
         catalog.forget()
+        timeline = found
         connection = fresh
         locks = PresenceLocks()
+        attendedVersion = 0
         if let process { formerProcesses.insert(process) }
         process = nil
-        interrupter.withLock { $0 = fresh.interrupter }
+        askedAt = .now
         return fresh
     }
+
+    /// Whether the database lacks what lanes have had committed.
+    private func isBehind(_ connection: Connection) throws(PostgresError) -> Bool {
+        let committed = progress.committed
+        let stored = try LanePositions(schema: database.schema, journal: journal.uuid).stored(connection)
+        return committed.enumerated().contains { stored[$0.offset] ?? .start < $0.element }
+    }
+
+    nonisolated private var isStopping: Bool { stopping.withLock { $0 } }
+
+    private var probeInterval: Duration { hasSeveralHosts ? Self.promptProbeInterval : Self.probeInterval }
 
     /// False when stopped.
     nonisolated private func pause(_ duration: Duration) -> Bool {

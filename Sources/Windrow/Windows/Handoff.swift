@@ -13,15 +13,21 @@ final class Handoff: Sendable {
         var isLive = false
         /// Of batches that are in the journal only.
         var times = ReceptionTimes()
+        /// Whoever takes the batches is to see whether it still can.
+        var isLookDue = false
         var isStopping = false
-        var isNudged = false
+        var isRewindWanted = false
     }
 
     enum Next: Sendable {
         case batches([Journal.StoredBatch])
         /// There is more, but only in the journal.
         case readJournal
-        /// Nothing came within the timeout, or before somebody nudged.
+        /// There is no more, and `look()` was called.
+        case look
+        /// Somebody has found that the database is behind what it had committed.
+        case rewind
+        /// Nothing came within the timeout.
         case nothing
         /// Stopped, and nothing is queued; the journal may hold more.
         case stopped
@@ -57,6 +63,7 @@ final class Handoff: Sendable {
     /// Waits for what follows `position`, which is the last one that was taken.
     func next(after position: JournalPosition, timeout: Duration?) -> Next {
         state.wait(timeout: timeout) { state -> Next? in
+            if state.isRewindWanted { return .rewind }
             if !state.queue.isEmpty {
                 defer {
                     state.queue = []
@@ -68,23 +75,55 @@ final class Handoff: Sendable {
             if position < state.last { return .readJournal }
             if !state.isLive { state.times.removeAll() }
             state.isLive = true
-            defer { state.isNudged = false }
-            return state.isNudged ? .nothing : nil
+            if state.isLookDue {
+                state.isLookDue = false
+                return .look
+            }
+            return nil
         } ?? .nothing
+    }
+
+    /// Suspends the task until `next` may have something else to say than `nothing`.
+    func change(after position: JournalPosition) async {
+        await state.change {
+            !$0.queue.isEmpty || position < $0.last || $0.isLookDue || $0.isRewindWanted || $0.isStopping
+        }
+    }
+
+    /// Has whoever takes the batches see whether it still can, when nothing else is to be done.
+    func look() {
+        state.withLock { $0.isLookDue = true }
+    }
+
+    // MARK: Rewinding
+
+    /// What was taken has to be read again: the database has lost some of it. Any thread.
+    func wantRewind() {
+        state.withLock { $0.isRewindWanted = true }
+    }
+
+    var isRewindWanted: Bool { state.withLock { $0.isRewindWanted } }
+
+    /// What follows is read back from the journal.
+    func beginRewind() {
+        state.withLock { state in
+            state.isRewindWanted = false
+            state.isLive = false
+            for stored in state.queue {
+                if let time = stored.receivedAt { state.times.note(time, at: stored.position) }
+            }
+            state.queue = []
+            state.queuedBytes = 0
+        }
     }
 
     /// The last position in the journal.
     var last: JournalPosition { state.withLock { $0.last } }
 
-    /// When a batch was received that was read back from the journal; nil when an earlier run has accepted it. Positions must not go
-    /// back.
+    /// When a batch was received that was read back from the journal; nil when an earlier run has accepted it, or
+    /// when it was read back before.
     func receivedAt(_ position: JournalPosition) -> ContinuousClock.Instant? {
         state.withLock { $0.times.take(at: position) }
-    }
-
-    /// Ends the waiting of now, or the next one.
-    func nudge() {
-        state.withLock { $0.isNudged = true }
     }
 
     func stop() {

@@ -125,12 +125,6 @@ extension PendingWindow {
 
     /// The place of the first pending point for which `isPast` holds, by bisection; the number of points if there is none.
     func firstPoint(where isPast: (Timestamp) -> Bool) -> Int {
-        let points = points
-        var (low, high) = (0, points.count)
-        while low < high {
-            let middle = (low + high) / 2
-            if isPast(points[middle].timestamp) { high = middle } else { low = middle + 1 }
-        }
-        return low
+        points.partitioningIndex { isPast($0.timestamp) }
     }
 }

@@ -15,6 +15,17 @@ final class Progress: Sendable {
         state = Mutex(State(dispatched: start, lanes: Array(repeating: (start, start), count: lanes)))
     }
 
+    /// All begin anew where the database says that the lanes stand.
+    func begin(at positions: [JournalPosition]) {
+        state.withLock { state in
+            state.dispatched = positions.min() ?? .start
+            state.lanes = positions.map { ($0, $0) }
+        }
+    }
+
+    /// For each lane, the last batch that it has committed.
+    var committed: [JournalPosition] { state.withLock { $0.lanes.map(\.committed) } }
+
     /// Comes before the batch is put into the lane's mailbox.
     func willGive(_ position: JournalPosition, toLane lane: Int) {
         state.withLock { $0.lanes[lane].given = position }

@@ -48,6 +48,14 @@ final class Receipts: Sendable {
         state.withLock { $0.undispatched.isEmpty ? nil : $0.undispatched.removeValue(forKey: position) }
     }
 
+    /// The record is going to be dispatched once more.
+    func putBack(_ receipt: Receipt, at position: JournalPosition) {
+        if receipt.isDone { return }
+        state.withLock { $0.undispatched[position] = receipt }
+        // Out of time meanwhile.
+        if receipt.isDone { _ = take(at: position) }
+    }
+
     /// Lets no sender wait for PostgreSQL any longer.
     func stop() {
         let waiting = state.withLock { state in

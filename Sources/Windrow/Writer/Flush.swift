@@ -39,12 +39,15 @@ struct Flush {
     private let mergeTentative: String
     private let setPosition: String
     private let findNewest: String
+    let engine: PointEngine
+    private let point: String
     private let journal: UUIDBytes
     private let lane: Int32
 
-    /// - Parameter isPartitioned: whether `point` is a partitioned table, which knows no system columns.
-    init(schema: Schema, journal: NodeUUID, lane: Int, isPartitioned: Bool) {
+    init(schema: Schema, journal: NodeUUID, lane: Int, engine: PointEngine) {
         let point = schema.qualified("point")
+        self.engine = engine
+        self.point = point
         self.journal = UUIDBytes(journal)
         self.lane = Int32(lane)
         // Two daemons may replace windows of one series at the same moment. Neither's DELETE would see the points that the other has not
@@ -52,22 +55,28 @@ struct Flush {
         lockSeries = """
             SELECT FROM \(schema.qualified("series")) WHERE id = ANY ($1) ORDER BY id FOR NO KEY UPDATE
             """
-        deleteRanges = """
-            WITH gone AS (
-                DELETE FROM \(point) p
-                USING unnest($1::integer[], $2::timestamptz[], $3::timestamptz[]) WITH ORDINALITY
-                    AS r (series_id, first, last, place)
-                WHERE p.series_id = r.series_id AND p.ts BETWEEN r.first AND r.last
-                RETURNING r.place)
-            SELECT place, count(*) FROM gone GROUP BY place
+        // The planner leaves out the partitions that a statement names no time of, however many there are.
+        func within(_ first: String, _ last: String) -> String {
+            engine.isDividedByTime ? " AND p.ts BETWEEN \(first) AND \(last)" : ""
+        }
+        let isSimple = engine.takesSimpleStatementsOnly
+        let delete = """
+            DELETE FROM \(point) p
+            USING unnest($1::integer[], $2::timestamptz[], $3::timestamptz[])
+                \(isSimple ? "AS r (series_id, first, last)" : "WITH ORDINALITY AS r (series_id, first, last, place)")
+            WHERE p.series_id = r.series_id AND p.ts BETWEEN r.first AND r.last\(within("$4", "$5"))
             """
+        deleteRanges =
+            isSimple
+            ? "\(delete) RETURNING p.series_id, p.ts"
+            : "WITH gone AS (\(delete) RETURNING r.place) SELECT place, count(*) FROM gone GROUP BY place"
         copyPoints = "COPY \(point) (series_id, ts, v) FROM STDIN (FORMAT binary)"
         let columns = "unnest($1::integer[], $2::timestamptz[], $3::double precision[])"
         // A row that has the value already is left alone, here and below: rewriting it would only bloat the table, and gateways do
         // send things twice.
         updateStored = """
             UPDATE \(point) p SET v = w.v FROM \(columns) WITH ORDINALITY AS w (series_id, ts, v, place)
-            WHERE p.series_id = w.series_id AND p.ts = w.ts AND p.v IS DISTINCT FROM w.v
+            WHERE p.series_id = w.series_id AND p.ts = w.ts AND p.v IS DISTINCT FROM w.v\(within("$4", "$5"))
             RETURNING w.place
             """
         // A row that another writer is deleting is none to yield to; one that is found stays until this commits. Each key is looked up by
@@ -75,7 +84,8 @@ struct Flush {
         findStored = """
             SELECT w.place FROM unnest($1::integer[], $2::timestamptz[]) WITH ORDINALITY AS w (series_id, ts, place)
             CROSS JOIN LATERAL (
-                SELECT FROM \(point) p WHERE p.series_id = w.series_id AND p.ts = w.ts FOR KEY SHARE) AS p
+                SELECT FROM \(point) p
+                WHERE p.series_id = w.series_id AND p.ts = w.ts\(within("$3", "$4")) FOR KEY SHARE) AS p
             """
         let insert = """
             INSERT INTO \(point) AS p (series_id, ts, v)
@@ -86,33 +96,71 @@ struct Flush {
         // updated; where there is none, what was there before is counted.
         let update = "\(insert) DO UPDATE SET v = excluded.v WHERE p.v IS DISTINCT FROM excluded.v"
         mergeDefinite =
-            isPartitioned
-            ? """
-            WITH merged AS (\(update) RETURNING p.series_id, p.ts),
-            updated AS (SELECT FROM merged JOIN \(point) AS old USING (series_id, ts))
-            SELECT (SELECT count(*) FROM merged) - (SELECT count(*) FROM updated), (SELECT count(*) FROM merged)
-            """
-            : """
-            WITH merged AS (\(update) RETURNING p.xmax = 0 AS inserted)
-            SELECT count(*) FILTER (WHERE inserted), count(*) FROM merged
-            """
+            switch engine {
+            case .plain:
+                """
+                WITH merged AS (\(update) RETURNING p.xmax = 0 AS inserted)
+                SELECT count(*) FILTER (WHERE inserted), count(*) FROM merged
+                """
+            case .partitions:
+                """
+                WITH merged AS (\(update) RETURNING p.series_id, p.ts),
+                updated AS (
+                    SELECT FROM merged m JOIN \(point) AS p ON p.series_id = m.series_id AND p.ts = m.ts\(within("$4", "$5")))
+                SELECT (SELECT count(*) FROM merged) - (SELECT count(*) FROM updated), (SELECT count(*) FROM merged)
+                """
+            case .timescaledb, .citus: update
+            }
         mergeTentative = "\(insert) DO NOTHING"
         setPosition = """
             INSERT INTO \(schema.qualified("progress")) (journal, lane, position) VALUES ($1, $2, $3)
             ON CONFLICT (journal, lane) DO UPDATE SET position = excluded.position
             WHERE progress.position < excluded.position
             """
-        findNewest = """
-            SELECT w.series_id, p.ts FROM unnest($1::integer[]) AS w (series_id)
-            CROSS JOIN LATERAL (SELECT ts FROM \(point) WHERE series_id = w.series_id ORDER BY ts DESC LIMIT 1) p
-            """
+        findNewest =
+            switch engine {
+            case .plain:
+                """
+                SELECT w.series_id, p.ts FROM unnest($1::integer[]) AS w (series_id)
+                CROSS JOIN LATERAL (SELECT ts FROM \(point) WHERE series_id = w.series_id ORDER BY ts DESC LIMIT 1) p
+                """
+            case .partitions, .timescaledb:
+                """
+                SELECT w.series_id, p.ts FROM unnest($1::integer[], $2::timestamptz[]) AS w (series_id, first)
+                CROSS JOIN LATERAL (
+                    SELECT ts FROM \(point) WHERE series_id = w.series_id AND ts >= w.first AND ts >= $3
+                    ORDER BY ts DESC LIMIT 1) p
+                """
+            case .citus:
+                """
+                SELECT p.series_id, max(p.ts) FROM \(point) p
+                JOIN unnest($1::integer[], $2::timestamptz[]) AS w (series_id, first)
+                    ON p.series_id = w.series_id AND p.ts >= w.first
+                GROUP BY p.series_id
+                """
+            }
     }
 
-    /// Asks for the newest stored point of each series.
-    func newest(_ series: [SeriesID], _ connection: Connection) throws(PostgresError) -> [SeriesID: Newest] {
+    /// Asks for the newest stored point of each series. Where `point` is more than one table, only those from the window's first
+    /// point on count: the others cannot be in its way, and there may be many tables of them.
+    func newest(
+        _ windows: [(id: SeriesID, window: PendingWindow)], _ connection: Connection
+    ) throws(PostgresError) -> [SeriesID: Newest] {
         var newest: [SeriesID: Newest] = [:]
-        for id in series { newest[id] = .empty }
-        let rows = try connection.execute(findNewest, [.int4Array(series.map(\.number))])
+        let series = windows.map(\.id.number)
+        let rows: Rows
+        if engine == .plain {
+            for (id, _) in windows { newest[id] = .empty }
+            rows = try connection.execute(findNewest, [.int4Array(series)])
+        } else {
+            let first = windows.map { $0.window.points.first?.timestamp ?? .latest }
+            for (place, (id, _)) in windows.enumerated() {
+                newest[id] = .at(Timestamp(microseconds: first[place].microseconds - 1))
+            }
+            var parameters: [Parameter] = [.int4Array(series), .timestamptzArray(first.map(\.microseconds))]
+            if engine.isDividedByTime { parameters.append(.timestamptz((first.min() ?? .latest).microseconds)) }
+            rows = try connection.execute(findNewest, parameters)
+        }
         for row in 0..<rows.count {
             newest[SeriesID(try rows.int32(row, 0))] = .at(Timestamp(microseconds: try rows.timestamp(row, 1)))
         }
@@ -132,6 +180,7 @@ struct Flush {
             return try run(
                 FlushPlan(windows, newest: newest), windows, position, connection,
                 sortOut: { plan, outcome throws(PostgresError) in
+                    if engine.takesSimpleStatementsOnly { return }
                     if expectsUpdates { try updateStored(&plan, &outcome, connection) }
                     try findStored(&plan, &outcome, connection)
                 }, beforeCommit)
@@ -174,7 +223,7 @@ struct Flush {
         _ plan: inout FlushPlan, _ outcome: inout FlushOutcome, _ connection: Connection
     ) throws(PostgresError) {
         if plan.definite.isEmpty { return }
-        let updated = try connection.execute(updateStored, plan.definite.parameters)
+        let updated = try connection.execute(updateStored, plan.definite.parameters + bounds(plan.definite.timestamps))
         outcome.updated += updated.count
         plan.removeDefinite(at: try places(updated))
     }
@@ -184,9 +233,17 @@ struct Flush {
         _ plan: inout FlushPlan, _ outcome: inout FlushOutcome, _ connection: Connection
     ) throws(PostgresError) {
         if plan.tentative.isEmpty { return }
-        let found = try connection.execute(findStored, plan.tentative.keys)
+        let found = try connection.execute(findStored, plan.tentative.keys + bounds(plan.tentative.timestamps))
         outcome.kept += found.count
         plan.copyTentative(exceptAt: try places(found))
+    }
+
+    /// The first and last of the times that a statement touches, where that tells the planner something.
+    private func bounds(_ timestamps: [Int64], through last: [Int64]? = nil) -> [Parameter] {
+        guard engine.isDividedByTime, let first = timestamps.min(), let last = (last ?? timestamps).max() else {
+            return []
+        }
+        return [.timestamptz(first), .timestamptz(last)]
     }
 
     /// Indices from places, which SQL counts from 1.
@@ -201,8 +258,17 @@ struct Flush {
         definite: FlushPlan.Columns, tentative: FlushPlan.Columns, into outcome: inout FlushOutcome,
         _ connection: Connection
     ) throws(PostgresError) {
-        if !definite.isEmpty {
-            let rows = try connection.execute(mergeDefinite, definite.parameters)
+        if !definite.isEmpty, engine.takesSimpleStatementsOnly {
+            // What is inserted has the value already when it is updated.
+            let inserted = try connection.execute(mergeTentative, definite.parameters).affected
+            let updated = try connection.execute(mergeDefinite, definite.parameters).affected
+            outcome.inserted += inserted
+            outcome.updated += updated
+            outcome.kept += definite.series.count - inserted - updated
+        } else if !definite.isEmpty {
+            let isBounded = engine == .partitions
+            let rows = try connection.execute(
+                mergeDefinite, definite.parameters + (isBounded ? bounds(definite.timestamps) : []))
             let (inserted, stored) = (Int(try rows.int64(0, 0)), Int(try rows.int64(0, 1)))
             outcome.inserted += inserted
             outcome.updated += stored - inserted
@@ -213,6 +279,14 @@ struct Flush {
             outcome.inserted += inserted
             outcome.kept += tentative.series.count - inserted
         }
+    }
+
+    /// What the operator can do where PostgreSQL says nothing of it.
+    func hint(for error: PostgresError) -> String? {
+        guard engine == .timescaledb, error.verdict == .stop else { return nil }
+        return
+            "if a compressed chunk is in the way, decompress it: SELECT decompress_chunk(c, true) FROM show_chunks('\(point)') c; "
+            + "the points wait, and are written then"
     }
 
     func advance(to position: JournalPosition, _ connection: Connection) throws(PostgresError) {
@@ -235,7 +309,9 @@ struct Flush {
     func delete(_ ranges: FlushPlan.Ranges, _ connection: Connection) throws(PostgresError) -> [FlushOutcome.Deletion] {
         if ranges.series.isEmpty { return [] }
         let rows = try connection.execute(
-            deleteRanges, [.int4Array(ranges.series), .timestamptzArray(ranges.first), .timestamptzArray(ranges.last)])
+            deleteRanges,
+            [.int4Array(ranges.series), .timestamptzArray(ranges.first), .timestamptzArray(ranges.last)]
+                + bounds(ranges.first, through: ranges.last))
         var deletions = ranges.series.indices.map { place in
             FlushOutcome.Deletion(
                 series: SeriesID(ranges.series[place]),
@@ -244,8 +320,18 @@ struct Flush {
                     last: Timestamp(microseconds: ranges.last[place])),
                 deleted: 0)
         }
-        for row in 0..<rows.count {
-            deletions[Int(try rows.int64(row, 0)) - 1].deleted = Int(try rows.int64(row, 1))
+        if engine.takesSimpleStatementsOnly {
+            for row in 0..<rows.count {
+                let series = SeriesID(try rows.int32(row, 0))
+                let timestamp = Timestamp(microseconds: try rows.timestamp(row, 1))
+                // A series' ranges are disjoint, and all are in order.
+                let place = deletions.partitioningIndex { ($0.series, $0.range.last) >= (series, timestamp) }
+                deletions[place].deleted += 1
+            }
+        } else {
+            for row in 0..<rows.count {
+                deletions[Int(try rows.int64(row, 0)) - 1].deleted = Int(try rows.int64(row, 1))
+            }
         }
         return deletions
     }

@@ -14,6 +14,8 @@ actor Lane {
         var work: [LaneWork] = []
         /// Somebody waits for what is pending to be flushed.
         var isUrgent = false
+        /// What was given is to be dropped: it comes once more.
+        var isRewinding = false
         /// Set when stopping: no flush begins after it.
         var stopBy: ContinuousClock.Instant?
 
@@ -34,6 +36,9 @@ actor Lane {
     private let activity: SeriesActivity
     private let reporter: DatabaseReporter
     private let liveness: Liveness
+    private let receipts: Receipts
+    /// Has the dispatcher rewind.
+    private let rewind: @Sendable () -> Void
     private let log: Logger
     private let name: String
 
@@ -50,7 +55,11 @@ actor Lane {
     private var pendingPoints = 0
     private var pendingCost = 0
     private var pendingThrough: JournalPosition?
+    /// In which the series' numbers of what is pending were found.
+    private var timeline: Timeline?
     private var flushAt: ContinuousClock.Instant?
+    /// When the last flush was committed.
+    private var flushedAt = ContinuousClock.now
     /// What a flush takes: grows at once with one that takes longer, and shrinks slowly.
     private var flushTakes = Duration.zero
     /// When what is folded was received, and how many points then; batches of the same moment are one.
@@ -64,14 +73,18 @@ actor Lane {
     private static let statementsOfFlush = 10
     /// Batches received within this time are of the same moment to `received`.
     private static let moment = Duration.milliseconds(5)
+    /// After which a lane without work looks whether it can do without connection and thread.
+    private static let idleMoment = Duration.seconds(5)
     /// Between two tries when only somebody who changes the database can help.
     private static let hopelessPause = Duration.seconds(10)
 
     init(
         number: Int, domain: Live<Configuration.Domain>, database: DatabaseAccess, journal: Journal, progress: Progress,
         budget: MemoryBudget, metrics: DomainMetrics, activity: SeriesActivity, health: DomainHealth,
-        liveness: Liveness, log: Logger
+        liveness: Liveness, receipts: Receipts, rewind: @escaping @Sendable () -> Void, log: Logger
     ) {
+        self.receipts = receipts
+        self.rewind = rewind
         name = "lane \(number) \(domain.current.name)"
         executor = ThreadExecutor(name: name)
         self.number = number
@@ -87,7 +100,7 @@ actor Lane {
         self.budget = budget
         self.metrics = metrics
         self.activity = activity
-        reporter = DatabaseReporter(component: "lane \(number)", health: health, log: log)
+        reporter = DatabaseReporter(component: "lane \(number)", server: database.server, health: health, log: log)
         self.log = log
     }
 
@@ -113,18 +126,34 @@ actor Lane {
     }
 
     /// Folds and flushes until `stop()`.
-    func run() {
-        while true {
+    func run() async {
+        loop: while true {
+            if isRewinding { drop() }
             settings = domain.current.flush
             while pendingPoints < settings.maxPoints, let work = incoming.popLast() { fold(work) }
             if isDue {
                 // A stopping lane that has no time left, or no database, leaves the rest to the journal.
                 guard !isOutOfTime, flushPending() else { break }
-            } else if !takeMail() {
-                break
+                flushedAt = .now
+            } else {
+                switch takeMail() {
+                case .mail: break
+                case .nothing: await rest()
+                case .stopped: break loop
+                }
             }
         }
         session.close()
+    }
+
+    /// Nothing came for a moment, and nothing is pending: gives up the connection when it is wanted elsewhere, or was not used for long,
+    /// and then the thread, too.
+    private func rest() async {
+        if session.isConnected {
+            guard .now - flushedAt > DatabaseAccess.patience || database.server.wantsConnection else { return }
+            session.close()
+        }
+        await mailbox.change { !$0.work.isEmpty || $0.isStopping || $0.isRewinding }
     }
 
     private var isDue: Bool {
@@ -135,10 +164,20 @@ actor Lane {
 
     nonisolated private var isOutOfTime: Bool { mailbox.withLock { $0.stopBy.map { $0 < .now } ?? false } }
 
-    /// Waits for work or for the time to flush. False when stopping and nothing is left to do.
-    private func takeMail() -> Bool {
+    private enum Mail {
+        /// There is work, or it is the time to flush.
+        case mail
+        /// Nothing came for a moment, and nothing is pending.
+        case nothing
+        /// Stopping, and nothing is left to do.
+        case stopped
+    }
+
+    /// Waits for work or for the time to flush.
+    private func takeMail() -> Mail {
         let hasPending = flushAt != nil
-        let taken = mailbox.wait(timeout: flushAt.map { $0 - .now }) { mailbox -> [LaneWork]? in
+        let taken = mailbox.wait(timeout: flushAt.map { $0 - .now } ?? Self.idleMoment) { mailbox -> [LaneWork]? in
+            if mailbox.isRewinding { return [] }
             // With nothing pending there is nothing to hurry.
             if !hasPending { mailbox.isUrgent = false }
             if !mailbox.work.isEmpty || mailbox.isStopping || mailbox.isUrgent {
@@ -147,9 +186,9 @@ actor Lane {
             }
             return nil
         }
-        guard let taken else { return true }
+        guard let taken else { return hasPending ? .mail : .nothing }
         incoming = taken.reversed()
-        return hasPending || !taken.isEmpty
+        return hasPending || !taken.isEmpty || isRewinding ? .mail : .stopped
     }
 
     private func fold(_ work: LaneWork) {
@@ -160,6 +199,7 @@ actor Lane {
         pendingPoints += work.points.count
         pendingCost += work.cost
         pendingThrough = work.position
+        timeline = work.timeline
         note(receivedAt: work.receivedAt, points: work.points.count)
         if work.receipt != nil {
             awaited.append(work)
@@ -201,13 +241,26 @@ actor Lane {
                 }
                 reporter.succeeded()
                 finish(windows, outcome, through: pendingThrough, took: .now - started)
+                if database.server.wantsConnection { session.close() }
                 return true
+            } catch is OtherPast {
+                // The dispatcher finds the numbers anew, and where to begin.
+                rewind()
+                return mailbox.wait(until: { $0.isRewinding ? true : $0.isStopping ? false : nil }) ?? false
             } catch {
                 session.recover(from: error)
                 reporter.failed(error, doing: "flush")
+                let refusal = error as? PostgresError
+                if refusal?.sqlState == .tooManyConnections {
+                    guard pause(DatabaseAccess.turn, isInDoubt: session.isInDoubt) else { return false }
+                    if isRewinding, !session.isInDoubt { return true }
+                    continue
+                }
                 metrics.notFlushed(FlushFailure(error))
-                let isHopeless = (error as? PostgresError)?.verdict == .stop
-                if !pause(isHopeless ? Self.hopelessPause : backoff.next()) { return false }
+                let wait = refusal?.verdict == .stop ? Self.hopelessPause : backoff.next()
+                if !pause(wait, isInDoubt: session.isInDoubt) { return false }
+                // Whether a flush in doubt was committed is found out first.
+                if isRewinding, !session.isInDoubt { return true }
             }
         }
     }
@@ -215,7 +268,7 @@ actor Lane {
     private func write(
         _ windows: [(id: SeriesID, window: PendingWindow)], through position: JournalPosition
     ) throws -> FlushOutcome {
-        let written = try session.write(windows, through: position) { try keep($0, $1) }
+        let written = try session.write(windows, through: position, resolvedIn: timeline) { try keep($0, $1) }
         refused = written.refused
         return written.outcome
     }
@@ -237,13 +290,25 @@ actor Lane {
         took: Duration
     ) {
         flushTakes = max(took, (flushTakes * 7 + took) / 8)
-        session.committed(windows, outcome)
+        session.committed(windows, outcome, through: position)
         logDeletions(outcome, windows)
         let atFault = Set(refused.map(\.series))
         activity.stored(atFault.isEmpty ? windows : windows.filter { !atFault.contains($0.id) })
         progress.committed(through: position, byLane: number)
         metrics.flushed(outcome, byLane: number, took: took, delays: delays)
         budget.release(pendingCost)
+        forgetPending()
+        // A rewind may find that it is not there: it comes once more, or is found to be written.
+        if isRewinding {
+            putBack(awaited)
+        } else {
+            for work in awaited { work.receipt?.written(refusal: refusal(of: work)) }
+        }
+        awaited.removeAll()
+        refused.removeAll()
+    }
+
+    private func forgetPending() {
         pending.removeAll()
         names.removeAll()
         pendingPoints = 0
@@ -251,10 +316,48 @@ actor Lane {
         pendingThrough = nil
         received.removeAll(keepingCapacity: true)
         flushAt = nil
-        for work in awaited { work.receipt?.written(refusal: refusal(of: work)) }
+    }
+
+    // MARK: Rewinding
+
+    /// Has the lane drop all that it was given and has not committed, and end what it waits for.
+    nonisolated func beginRewind() {
+        mailbox.withLock { $0.isRewinding = true }
+        interruption.interrupt()
+    }
+
+    /// Whether it has. False when it takes longer than `timeout`.
+    nonisolated func hasDropped(timeout: Duration) -> Bool {
+        mailbox.wait(timeout: timeout) { $0.isRewinding ? nil : true } ?? false
+    }
+
+    nonisolated private var isRewinding: Bool { mailbox.withLock { $0.isRewinding } }
+
+    /// All of it is in the journal, and comes once more. Senders that wait go on waiting.
+    private func drop() {
+        let given = mailbox.withLock { mailbox in
+            defer { mailbox.work = [] }
+            return mailbox.work
+        }
+        putBack(awaited + incoming + given)
+        budget.release((incoming + given).reduce(pendingCost) { $0 + $1.cost })
+        incoming.removeAll()
         awaited.removeAll()
         refused.removeAll()
+        forgetPending()
+        metrics.dropped(byLane: number)
+        session.rewind()
+        reporter.forget()
+        mailbox.withLock { $0.isRewinding = false }
     }
+
+    private func putBack(_ works: [LaneWork]) {
+        for work in works {
+            if let receipt = work.receipt { receipts.putBack(receipt, at: work.position) }
+        }
+    }
+
+    // MARK: What is told
 
     /// How long ago the points were received that are committed now.
     private var delays: Histogram {
@@ -291,8 +394,8 @@ actor Lane {
         }
     }
 
-    /// Waits before the next try. False when stopping.
-    nonisolated private func pause(_ duration: Duration) -> Bool {
-        mailbox.wait(timeout: duration) { $0.isStopping ? true : nil } == nil
+    /// Waits before the next try, no longer than until a rewind. False when stopping.
+    nonisolated private func pause(_ duration: Duration, isInDoubt: Bool) -> Bool {
+        mailbox.wait(timeout: duration) { $0.isStopping ? false : $0.isRewinding && !isInDoubt ? true : nil } ?? true
     }
 }

@@ -30,6 +30,18 @@ struct LanePositions {
         }
     }
 
+    /// What the database has, by lane.
+    func stored(_ connection: Connection) throws(PostgresError) -> [Int: JournalPosition] {
+        let rows = try connection.execute(
+            "SELECT lane, position FROM \(schema.qualified("progress")) WHERE journal = $1",
+            [.uuid(UUIDBytes(journal))])
+        var stored: [Int: JournalPosition] = [:]
+        for row in 0..<rows.count {
+            stored[Int(try rows.int32(row, 0))] = JournalPosition(try rows.int64(row, 1))
+        }
+        return stored
+    }
+
     /// Of a journal that the database does not know yet.
     func store(_ positions: [JournalPosition], _ connection: Connection) throws(PostgresError) {
         try connection.execute(

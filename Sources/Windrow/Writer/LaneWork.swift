@@ -8,6 +8,8 @@ struct LaneWork: Sendable {
     }
 
     var position: JournalPosition
+    /// In which the numbers of the series were found: in another one they may be others'.
+    var timeline: Timeline?
     /// When the first record of the batch was received; nil: by an earlier run.
     var receivedAt: ContinuousClock.Instant?
     /// When the lane was given it.
@@ -19,8 +21,12 @@ struct LaneWork: Sendable {
     /// Names of the series in which ranges are deleted, for the log.
     private(set) var names: [SeriesID: SeriesName] = [:]
 
-    init(position: JournalPosition, receivedAt: ContinuousClock.Instant? = nil, receipt: Receipt? = nil) {
+    init(
+        position: JournalPosition, timeline: Timeline? = nil, receivedAt: ContinuousClock.Instant? = nil,
+        receipt: Receipt? = nil
+    ) {
         self.position = position
+        self.timeline = timeline
         self.receivedAt = receivedAt
         self.receipt = receipt
     }
@@ -47,8 +53,14 @@ struct LaneWork: Sendable {
 
     /// What the work takes of the memory budget, in bytes, until it is committed: as it is, and folded into a pending window,
     /// whose arrays may have grown to twice what they hold.
-    var cost: Int {
-        edits.count * (MemoryLayout<Edit>.stride + 160) + points.count * (MemoryLayout<Point>.stride + 32) + names.count
-            * 96
+    var cost: Int { Self.cost(edits: edits.count, points: points.count, names: names.count) }
+
+    /// What the works of a batch take at most, all lanes together.
+    static func highestCost(of batch: RecordBatch) -> Int {
+        cost(edits: batch.edits.count, points: batch.points.count, names: batch.edits.count)
+    }
+
+    private static func cost(edits: Int, points: Int, names: Int) -> Int {
+        edits * (MemoryLayout<Edit>.stride + 160) + points * (MemoryLayout<Point>.stride + 32) + names * 96
     }
 }

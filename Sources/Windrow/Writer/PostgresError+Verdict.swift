@@ -14,12 +14,15 @@ extension PostgresError {
     /// Those of the server's own condition that begin like a user's.
     private static let systemClasses: Set<String> = ["53", "54", "55", "57", "58", "72"]
 
+    /// A partitioned table has no partition for a row. It comes as a check violation of no constraint.
+    var isMissingPartition: Bool { sqlState == .checkViolation && constraint == nil }
+
     /// By SQLSTATE alone (PostgreSQL documentation, appendix A), never by the message's text.
     var verdict: Verdict {
         guard kind == .server, let sqlState else { return kind == .usage ? .stop : .retry }
         switch sqlState.classCode {
-        // A partition that is missing comes as a check violation of no constraint: it can be made, so the data can wait.
-        case "23" where sqlState == .checkViolation && constraint == nil: return .stop
+        // It can be made, so the data can wait.
+        case "23" where isMissingPartition: return .stop
         // Windrow writes no NULL: a column that it does not know wants a value. Nor does it use a sequence of the table's.
         case "23" where sqlState == .notNullViolation: return .stop
         case "22" where sqlState.rawValue == "2200H": return .stop

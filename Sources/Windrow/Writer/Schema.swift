@@ -23,6 +23,29 @@ public struct Schema: Sendable {
     /// Each upgrade, from an empty database on; the first makes version 1.
     public var upgrades: [String] { [versionOne] }
 
+    /// A table of points, empty.
+    func createPoints(named table: String = "point", isPartitioned: Bool = false) -> String {
+        """
+        CREATE TABLE \(qualified(table)) (
+            series_id integer NOT NULL,
+            ts timestamptz NOT NULL,
+            v double precision NOT NULL,
+            PRIMARY KEY (series_id, ts)
+        )\(isPartitioned ? " PARTITION BY RANGE (ts)" : "")
+        """
+    }
+
+    var createView: String {
+        """
+        -- For people.
+        CREATE VIEW \(quoted).timeseries AS
+            SELECT s.node_id, n.uuid, s.tag, p.ts, p.v
+            FROM \(quoted).point p
+            JOIN \(quoted).series s ON s.id = p.series_id
+            JOIN \(quoted).node n ON n.id = s.node_id
+        """
+    }
+
     private var versionOne: String {
         """
         CREATE SCHEMA IF NOT EXISTS \(quoted);
@@ -45,12 +68,7 @@ public struct Schema: Sendable {
             UNIQUE (node_id, tag)
         );
 
-        CREATE TABLE \(quoted).point (
-            series_id integer NOT NULL,
-            ts timestamptz NOT NULL,
-            v double precision NOT NULL,
-            PRIMARY KEY (series_id, ts)
-        );
+        \(createPoints());
 
         -- How far each lane has written each journal; changed in the transaction that writes the points.
         CREATE TABLE \(quoted).progress (
@@ -60,12 +78,7 @@ public struct Schema: Sendable {
             PRIMARY KEY (journal, lane)
         ) WITH (fillfactor = 50);
 
-        -- For people.
-        CREATE VIEW \(quoted).timeseries AS
-            SELECT s.node_id, n.uuid, s.tag, p.ts, p.v
-            FROM \(quoted).point p
-            JOIN \(quoted).series s ON s.id = p.series_id
-            JOIN \(quoted).node n ON n.id = s.node_id;
+        \(createView);
 
         INSERT INTO \(quoted).migration (version) VALUES (1);
         """
@@ -114,14 +127,6 @@ extension Schema {
             try connection.transaction { () throws(PostgresError) in try connection.script(upgrades[version]) }
         }
         return Array(installed..<Schema.version).map { $0 + 1 }
-    }
-
-    /// Whether `point` is a partitioned table.
-    func hasPartitionedPoints(_ connection: Connection) throws(PostgresError) -> Bool {
-        try connection.execute(
-            "SELECT coalesce((SELECT relkind = 'p' FROM pg_class WHERE oid = to_regclass($1)), false)",
-            [.text(qualified("point"))]
-        ).bool(0, 0)
     }
 
     /// Throws unless the database has exactly the version that this Windrow writes.

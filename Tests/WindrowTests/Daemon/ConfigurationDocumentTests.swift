@@ -31,7 +31,8 @@ import Testing
         typealias Keys = ConfigurationSchema.Keys
         let expected = [
             "top": Keys.top, "http": Keys.http, "http.tls": Keys.serverTLS, "journal": Keys.journal,
-            "limits": Keys.limits, "domain": Keys.domain, "flush": Keys.flush, "timestamps": Keys.timestamps,
+            "limits": Keys.limits, "domain": Keys.domain, "storage": Keys.storage, "flush": Keys.flush,
+            "timestamps": Keys.timestamps,
             "replace": Keys.replace, "broker": Keys.broker, "tls": Keys.tls, "subscription": Keys.subscription,
         ]
         let described = Dictionary(grouping: try Self.rows(), by: \.section).mapValues { $0.map(\.key) }
@@ -51,7 +52,8 @@ import Testing
         let broker = "domains.demo.mqtt[mqtt://localhost:1883 as w]."
         let prefixes = [
             "top": "", "http": "http.", "journal": "journal.", "limits": "limits.", "domain": "domains.demo.",
-            "flush": "domains.demo.flush.", "timestamps": "domains.demo.timestamps.",
+            "storage": "domains.demo.storage.", "flush": "domains.demo.flush.",
+            "timestamps": "domains.demo.timestamps.",
             "replace": "domains.demo.replace.", "broker": broker,
             "subscription": broker + "subscriptions[nodes/{node}/{tag}].",
         ]

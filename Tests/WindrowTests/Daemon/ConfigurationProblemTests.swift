@@ -210,12 +210,12 @@ struct ConfigurationProblemTests {
             .domain(
                 "keys: demo.keys",
                 "windrow.yaml:4: domains.demo.keys: unknown key; did you mean `keys_file`? "
-                    + "Accepted here: postgres, schema, unknown_nodes, lanes, flush, timestamps, replace, silent_after, keys_file, mqtt"
+                    + "Accepted here: postgres, schema, storage, unknown_nodes, lanes, flush, timestamps, replace, silent_after, keys_file, mqtt"
             ),
             .domain(
                 "unknown-nodes: create",
                 "windrow.yaml:4: domains.demo.unknown-nodes: unknown key; did you mean `unknown_nodes`? "
-                    + "Accepted here: postgres, schema, unknown_nodes, lanes, flush, timestamps, replace, silent_after, keys_file, mqtt"
+                    + "Accepted here: postgres, schema, storage, unknown_nodes, lanes, flush, timestamps, replace, silent_after, keys_file, mqtt"
             ),
             .broker(
                 "broker: mqtt://h\nclientID: w\nqos: 1",
@@ -233,6 +233,23 @@ struct ConfigurationProblemTests {
             .domain(
                 "flush:\n  interval: soon",
                 "windrow.yaml:5: domains.demo.flush.interval: expected a duration such as 1s, 500ms, 5m, 2h or 7d, found \"soon\""
+            ),
+            .domain(
+                "storage: {engine: plain, retention: 2 years}",
+                "windrow.yaml:4: domains.demo.storage.retention: has no meaning with the engine plain, which has no partitions"
+            ),
+            .domain(
+                "storage: {engine: partitions, interval: 2 fortnights, compress_after: 1 week}",
+                "windrow.yaml:4: domains.demo.storage.interval: expected an interval such as 6 hours, 1 week, 3 months or 2 years, "
+                    + "found \"2 fortnights\"",
+                "windrow.yaml:4: domains.demo.storage.compress_after: only the engine timescaledb compresses"),
+            .domain(
+                "storage: {engine: partitions, interval: 2 years}",
+                "windrow.yaml:4: domains.demo.storage.interval: expected at most 1 year, found 2 years"),
+            .domain(
+                "timestamps: {oldest: 1800-01-01, newest: 0s}\nstorage: {engine: partitions, interval: 1 week, retention: 200 years}",
+                "windrow.yaml:5: domains.demo.storage: points may come for 10436 partitions of 1 week, and 4000 are the most that "
+                    + "make sense; choose a longer storage.interval, a storage.retention, or bounds of timestamps that are nearer to now"
             ),
             .domain(
                 "flush: {interval: 5, max_points: 0}",
@@ -282,7 +299,7 @@ struct ConfigurationProblemTests {
                 "domains:\n  a:\n  b: dbname=b password=hush\n  c:\n    postgres: ''\n    mqtt: []",
                 "windrow.yaml:2: domains.a: missing key `postgres`",
                 "windrow.yaml:2: domains.a: missing key `mqtt` or `keys_file`: where do points come from?",
-                "windrow.yaml:3: domains.b: expected a mapping (keys: postgres, schema, unknown_nodes, lanes, flush, timestamps, "
+                "windrow.yaml:3: domains.b: expected a mapping (keys: postgres, schema, storage, unknown_nodes, lanes, flush, timestamps, "
                     + "replace, silent_after, keys_file, mqtt), found a single value",
                 "windrow.yaml:5: domains.c.postgres: expected a libpq connection string, found an empty text",
                 "windrow.yaml:6: domains.c.mqtt: expected a list of brokers, each with a topic or more to take points from, "

@@ -213,6 +213,7 @@ struct ConfigurationTests {
         let yaml = text.joined(separator: "\n")
             .replacing("mqtt://127.0.0.1:1883", with: "mqtts://127.0.0.1")
             .replacing("overwrite: insert", with: "overwrite: replace_window")
+            .replacing("engine: plain", with: "engine: timescaledb")
         let folder = "/etc/windrow/"
         let configuration = try parseConfiguration(
             yaml,

@@ -35,6 +35,22 @@ private func isReadJournal(_ next: Handoff.Next) -> Bool {
         #expect(positions(handoff.next(after: JournalPosition(4), timeout: .zero)) == [5, 6])
     }
 
+    @Test("a rewind comes before all else, and what was queued is read back from the journal")
+    func rewind() {
+        let handoff = Handoff(last: JournalPosition(3), byteLimit: 10_000)
+        _ = handoff.next(after: JournalPosition(3), timeout: .zero)
+        handoff.offer([stored(4), stored(5)])
+        handoff.wantRewind()
+        guard case .rewind = handoff.next(after: JournalPosition(3), timeout: .zero) else {
+            Issue.record("expected a rewind")
+            return
+        }
+        handoff.beginRewind()
+        #expect(isReadJournal(handoff.next(after: JournalPosition(1), timeout: .zero)))
+        handoff.offer([stored(6)])
+        #expect(isReadJournal(handoff.next(after: JournalPosition(5), timeout: .zero)))
+    }
+
     @Test("a batch that is read back from the journal has the time of its receipt, unless an earlier run received it")
     func times() {
         let handoff = Handoff(last: JournalPosition(3), byteLimit: 10_000)

@@ -16,6 +16,17 @@ struct WriterFixture {
         try schema.migrate(connection)
     }
 
+    /// Whether this PostgreSQL could have the extension.
+    static func hasExtension(_ name: String) throws -> Bool {
+        try Connection(Sandbox.shared.conninfo(), applicationName: "windrow tests").execute(
+            "SELECT FROM pg_available_extensions WHERE name = $1", [.text(name)]
+        ).count > 0
+    }
+
+    func asSuperuser(_ body: (Connection) throws -> Void) throws {
+        try body(Connection(conninfo + " user=postgres", applicationName: "windrow tests"))
+    }
+
     func connect() throws -> Connection {
         try Connection(conninfo, applicationName: "windrow tests")
     }

@@ -8,6 +8,8 @@ extension Configuration {
         /// The PostgreSQL schema that holds the tables: lower-case letters, digits and `_`, at most 63 bytes. It may be a word
         /// that SQL reserves, so it has to be quoted.
         public var schema: String
+        public var commit: Commit
+        public var storage: Storage
         public var unknownNodes: UnknownNodes
         /// PostgreSQL connections; 1 to 64.
         public var lanes: Int
@@ -23,7 +25,9 @@ extension Configuration {
         public var brokers: [Broker]
 
         public init(
-            name: String, postgres: Secret, schema: String = "windrow", unknownNodes: UnknownNodes = .create,
+            name: String, postgres: Secret, schema: String = "windrow", commit: Commit = .remote,
+            storage: Storage = Storage(),
+            unknownNodes: UnknownNodes = .create,
             lanes: Int = 2,
             flush: Flush = Flush(), timestamps: Timestamps = Timestamps(), replace: Replace = Replace(),
             silentAfter: Duration = .seconds(60), keysFile: String? = nil, brokers: [Broker]
@@ -31,6 +35,8 @@ extension Configuration {
             self.name = name
             self.postgres = postgres
             self.schema = schema
+            self.commit = commit
+            self.storage = storage
             self.unknownNodes = unknownNodes
             self.lanes = lanes
             self.flush = flush
@@ -39,6 +45,57 @@ extension Configuration {
             self.silentAfter = silentAfter
             self.keysFile = keysFile
             self.brokers = brokers
+        }
+    }
+
+    /// What PostgreSQL has done with a transaction when it answers that it is committed.
+    public enum Commit: String, CaseIterable, Sendable {
+        /// It is on the primary's disk.
+        case local
+        /// It is on the disks of the standbys, too, that the server's `synchronous_standby_names` names.
+        case remote
+    }
+
+    /// How the points are stored: as one table, or by an engine that keeps growing tables quick.
+    public struct Storage: Hashable, Sendable {
+        public enum Engine: String, CaseIterable, Sendable {
+            /// One plain table.
+            case plain
+            /// Range partitions by time, which pg_partman looks after.
+            case partitions
+            /// A hypertable of TimescaleDB.
+            case timescaledb
+            /// A table that Citus distributes by series over several servers.
+            case citus
+        }
+
+        /// Partitions that `timestamps` and the retention allow: PostgreSQL slows down with many more.
+        static let mostPartitions = 4000
+
+        public var engine: Engine
+        /// Of time, in one partition or chunk. At most 1 year.
+        public var interval: CalendarInterval
+        /// Points that are older are dropped, a whole partition or chunk at a time; nil: none are.
+        public var retention: CalendarInterval?
+        /// TimescaleDB compresses chunks that are older; nil: none.
+        public var compressAfter: CalendarInterval?
+
+        public init(
+            engine: Engine = .plain, interval: CalendarInterval = .weeks(1), retention: CalendarInterval? = nil,
+            compressAfter: CalendarInterval? = nil
+        ) {
+            self.engine = engine
+            self.interval = interval
+            self.retention = retention
+            self.compressAfter = compressAfter
+        }
+
+        /// How many partitions points may come for.
+        func partitions(of timestamps: Timestamps, at now: Timestamp) -> Int {
+            let oldest = max(timestamps.oldest, retention.map { now.advanced(by: -1, $0) } ?? .earliest)
+            let newest = now.microseconds + timestamps.newest.microseconds
+            let hours = Double(newest - oldest.microseconds) / 3_600_000_000
+            return Int(hours / interval.approximateHours) + 1
         }
     }
 

@@ -41,6 +41,7 @@ extension Configuration {
         list.add(http)
         list.add("journal.directory", journal.directory, .restart)
         list.add("journal.max_size", SizeText.format(journal.maxSize))
+        list.add("journal.keep", DurationText.format(journal.keep))
         list.add("journal.max_dead_letters", SizeText.format(journal.maxDeadLetters))
         list.add("limits.memory", SizeText.format(limits.memory))
         for domain in domains { list.add(domain) }
@@ -102,6 +103,11 @@ private struct SettingList {
         defer { groups = [] }
         add(secret: "\(key).postgres", domain.postgres.reveal, .restart)
         add("\(key).schema", domain.schema, .restart)
+        add("\(key).commit", domain.commit.rawValue, .restart)
+        add("\(key).storage.engine", domain.storage.engine.rawValue, .restart)
+        add("\(key).storage.interval", "\(domain.storage.interval)", .restart)
+        add("\(key).storage.retention", domain.storage.retention?.description ?? "off")
+        add("\(key).storage.compress_after", domain.storage.compressAfter?.description ?? "off", .restart)
         add("\(key).lanes", "\(domain.lanes)", .restart)
         add("\(key).unknown_nodes", domain.unknownNodes.rawValue)
         add("\(key).flush.interval", domain.flush.interval)

@@ -46,12 +46,18 @@ public struct JournalConfiguration: Hashable, Sendable {
     public var directory: String
     /// Bytes per domain; 1 MiB to 16 TiB, which is SQLite's own bound with pages of 4 KiB.
     public var maxSize: Int64
+    /// How long batches stay in the journal that PostgreSQL has; 0 to 30 days. They give way when `maxSize` is near.
+    public var keep: Duration
     /// Bytes of dead letters per domain; 1 MiB to 16 TiB.
     public var maxDeadLetters: Int64
 
-    public init(directory: String = "/var/lib/windrow", maxSize: Int64 = 4 << 30, maxDeadLetters: Int64 = 64 << 20) {
+    public init(
+        directory: String = "/var/lib/windrow", maxSize: Int64 = 4 << 30, keep: Duration = .zero,
+        maxDeadLetters: Int64 = 64 << 20
+    ) {
         self.directory = directory
         self.maxSize = maxSize
+        self.keep = keep
         self.maxDeadLetters = maxDeadLetters
     }
 }

@@ -31,6 +31,9 @@ extension ConfigurationSchema {
             domain.timestamps.newest = newest
         }
 
+        if let choice = section.choice("commit", of: Configuration.Commit.self) { domain.commit = choice }
+        domain.storage = storage(section, timestamps: domain.timestamps)
+
         let replace = section.section("replace", keys: Keys.replace)
         if let span = replace.duration("max_span", in: Self.shortestSpan...Self.longestSpan) {
             domain.replace.maxSpan = span
@@ -52,6 +55,42 @@ extension ConfigurationSchema {
             domain.brokers = (brokers ?? []).compactMap { broker($0, longestSpan: domain.replace.maxSpan) }
         }
         return domain
+    }
+
+    private func storage(
+        _ domain: ConfigurationSection, timestamps: Configuration.Timestamps
+    ) -> Configuration.Storage {
+        let section = domain.section("storage", keys: Keys.storage)
+        var storage = Configuration.Storage()
+        if let engine = section.choice("engine", of: Configuration.Storage.Engine.self) { storage.engine = engine }
+        if let interval = section.calendarInterval("interval") { storage.interval = interval }
+        storage.retention = section.calendarInterval("retention")
+        storage.compressAfter = section.calendarInterval("compress_after")
+
+        func refuse(_ key: String, _ message: String) {
+            if let entry = section.entry(key) { reader.report(message, at: entry.place) }
+        }
+        if storage.interval.approximateHours > CalendarInterval.years(1).approximateHours {
+            refuse("interval", "expected at most 1 year, found \(storage.interval)")
+        }
+        switch storage.engine {
+        case .timescaledb: break
+        case .partitions:
+            refuse("compress_after", "only the engine timescaledb compresses")
+        case .plain, .citus:
+            for key in ["interval", "retention", "compress_after"] {
+                refuse(key, "has no meaning with the engine \(storage.engine.rawValue), which has no partitions")
+            }
+        }
+        let most = Configuration.Storage.mostPartitions
+        let partitions = storage.partitions(of: timestamps, at: .now)
+        if storage.engine == .partitions, partitions > most, let place = domain.entry("storage")?.place {
+            reader.report(
+                "points may come for \(partitions) partitions of \(storage.interval), and \(most) are the most that make sense; "
+                    + "choose a longer storage.interval, a storage.retention, or bounds of timestamps that are nearer to now",
+                at: place)
+        }
+        return storage
     }
 
     static func isDomainName(_ name: String) -> Bool {

@@ -13,12 +13,14 @@ struct ConfigurationSchema {
             "max_connections",
         ]
         static let serverTLS = ["cert_file", "key_file"]
-        static let journal = ["directory", "max_size", "max_dead_letters"]
+        static let journal = ["directory", "max_size", "keep", "max_dead_letters"]
         static let limits = ["memory"]
         static let domain = [
-            "postgres", "schema", "unknown_nodes", "lanes", "flush", "timestamps", "replace", "silent_after",
+            "postgres", "schema", "commit", "storage", "unknown_nodes", "lanes", "flush", "timestamps", "replace",
+            "silent_after",
             "keys_file", "mqtt",
         ]
+        static let storage = ["engine", "interval", "retention", "compress_after"]
         static let flush = ["interval", "max_points"]
         static let timestamps = ["oldest", "newest"]
         static let replace = ["max_span"]
@@ -30,10 +32,12 @@ struct ConfigurationSchema {
         static let subscription = ["topic", "overwrite", "epoch", "max_gap", "max_span"]
 
         static let all =
-            top + http + journal + limits + domain + flush + timestamps + replace + broker + tls + subscription
+            top + http + journal + limits + domain + storage + flush + timestamps + replace + broker + tls
+            + subscription
     }
 
     static let longestSpan = Duration.seconds(36_500 * 86_400)
+    static let longestKeep = Duration.seconds(30 * 86_400)
     static let shortestSpan = Duration.milliseconds(1)
 
     let reader: ConfigurationReader
@@ -61,6 +65,7 @@ struct ConfigurationSchema {
             journal.directory = reader.files.absolute(directory)
         }
         if let size = section.size("max_size", in: bounds) { journal.maxSize = size }
+        if let time = section.duration("keep", in: .zero...Self.longestKeep) { journal.keep = time }
         if let size = section.size("max_dead_letters", in: bounds) { journal.maxDeadLetters = size }
         return journal
     }

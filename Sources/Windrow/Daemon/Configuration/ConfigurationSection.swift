@@ -119,6 +119,14 @@ struct ConfigurationSection {
         }
     }
 
+    func calendarInterval(_ key: String) -> CalendarInterval? {
+        let expected = "an interval such as 6 hours, 1 week, 3 months or 2 years"
+        return read(key, expected: expected) { scalar throws(ScalarProblem) in
+            guard let interval = CalendarInterval(scalar.text) else { throw scalar.unexpected(expected) }
+            return interval
+        }
+    }
+
     /// Bytes.
     func size(_ key: String, in range: ClosedRange<Int64>) -> Int64? {
         read(key, expected: SizeText.example) { scalar throws(ScalarProblem) in

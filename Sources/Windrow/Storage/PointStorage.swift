@@ -1,0 +1,107 @@
+import LibPQ
+
+/// Makes `point` what `storage` of the configuration says.
+struct PointStorage {
+    let storage: Configuration.Storage
+    let schema: Schema
+
+    init(_ storage: Configuration.Storage, _ schema: Schema) {
+        self.storage = storage
+        self.schema = schema
+    }
+
+    var wanted: PointEngine { PointEngine(storage.engine) }
+
+    /// Makes an empty `point` a table of the engine; one that holds points already stays as it is.
+    /// - Returns: what `point` is then.
+    /// - Throws: `PostgresError`, `StorageError`.
+    func prepare(_ connection: Connection) throws -> PointEngine {
+        guard let found = try schema.engine(connection) else { return wanted }
+        if found != wanted {
+            // Whoever writes a first point just now has to wait, or has written it.
+            let isEmpty = try connection.execute("SELECT NOT EXISTS (SELECT FROM \(schema.qualified("point")))")
+            guard try isEmpty.bool(0, 0), try ConversionCourse.load(schema, connection) == nil else { return found }
+            let sql = try script(connection)
+            return try connection.transaction { () throws(PostgresError) in
+                try connection.script("LOCK TABLE \(schema.qualified("point")) IN ACCESS EXCLUSIVE MODE")
+                let isEmpty = try connection.execute("SELECT NOT EXISTS (SELECT FROM \(schema.qualified("point")))")
+                guard try isEmpty.bool(0, 0) else { return found }
+                try connection.script(
+                    """
+                    DROP VIEW \(schema.qualified("timeseries"));
+                    DROP TABLE \(schema.qualified("point"));
+                    \(sql);
+                    \(schema.createView)
+                    """)
+                return wanted
+            }
+        }
+        if wanted == .partitions, let partman = try Extension.partman.schema(connection) {
+            try connection.script(PartitionSet(schema).setRetention(storage, partman: partman))
+        }
+        return found
+    }
+
+    /// The SQL that makes a table of the engine, empty, once its extension is there. To be run in a transaction.
+    func script(_ connection: Connection, table: String = "point") throws -> String {
+        let home = try Extension.of(wanted)?.require(connection)
+        return script(table: table, extensionSchema: home ?? "")
+    }
+
+    /// - Parameter extensionSchema: quoted; of an extension that lets itself be moved.
+    func script(table: String = "point", at now: Timestamp = .now, extensionSchema: String = "partman") -> String {
+        let point = schema.qualified(table)
+        switch wanted {
+        case .plain: return schema.createPoints(named: table)
+        case .partitions: return PartitionSet(schema, table: table).create(storage, at: now, partman: extensionSchema)
+        case .timescaledb:
+            let hypertable = """
+                \(schema.createPoints(named: table));
+                SELECT create_hypertable('\(point)', by_range('ts', INTERVAL '\(storage.interval)'), create_default_indexes => false)
+                """
+            return ([hypertable] + policies(table)).joined(separator: ";\n")
+        case .citus:
+            // The other tables stay on the coordinator, where a flush is one transaction, which Citus commits in two phases.
+            return "\(schema.createPoints(named: table));\nSELECT create_distributed_table('\(point)', 'series_id')"
+        }
+    }
+
+    /// The SQL that has TimescaleDB compress and drop old chunks.
+    private func policies(_ table: String) -> [String] {
+        let point = schema.qualified(table)
+        var sql: [String] = []
+        if let age = storage.compressAfter {
+            sql.append(
+                """
+                ALTER TABLE \(point) SET (
+                    timescaledb.compress, timescaledb.compress_segmentby = 'series_id', timescaledb.compress_orderby = 'ts');
+                SELECT add_compression_policy('\(point)', compress_after => INTERVAL '\(age)')
+                """)
+        }
+        if let age = storage.retention {
+            sql.append("SELECT add_retention_policy('\(point)', drop_after => INTERVAL '\(age)')")
+        }
+        return sql
+    }
+
+    /// The SQL that has `point` compressed and cut off at its age, if it was made without that; nil when there is nothing to do.
+    func policies(partman: String?) -> String? {
+        switch wanted {
+        case .plain, .citus: nil
+        case .partitions: partman.map { PartitionSet(schema).setRetention(storage, partman: $0) }
+        case .timescaledb: policies("point").joined(separator: ";\n")
+        }
+    }
+
+    /// What `windrow migrate --print` prints behind the schema itself; nil for a plain table, which that makes.
+    var printed: String? {
+        guard let needed = Extension.of(wanted) else { return nil }
+        return """
+            -- As a superuser: \(needed.creation)
+            DROP VIEW \(schema.qualified("timeseries"));
+            DROP TABLE \(schema.qualified("point"));
+            \(script());
+            \(schema.createView);
+            """
+    }
+}

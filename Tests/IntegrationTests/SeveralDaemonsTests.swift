@@ -274,6 +274,31 @@ import WindrowTestSupport
     }
 
     @Test(
+        "an idle domain with shared subscriptions stays at the database, where others see it; any other one is seen while it is at work"
+    )
+    func idle() throws {
+        let shared = try Twins { _, root in Twins.shared(root) }
+        try shared.first.startAndWait()
+        let connection = try Connection(shared.database, applicationName: "windrow tests")
+        // Longer than an idle one keeps it: it is asked every 5 s.
+        try waitUntil("the connection is used for long", timeout: .seconds(20)) {
+            try connection.execute(
+                """
+                SELECT FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'windrow catalog'
+                AND query_start - backend_start > interval '6 s'
+                """
+            ).count == 1
+        }
+        try shared.waitUntilTold(1)
+
+        let alone = try Twins(clientIDs: ["", ""]) { _, root in "          - topic: \(root)/{node}/{tag}" }
+        try alone.first.startAndWait()
+        try waitUntil("it is not seen when idle") { try !check(alone.second).output.contains("is in use") }
+        try alone.publisher.publish("1", on: "\(alone.root)/1/t")
+        try waitUntil("it is seen at work") { try check(alone.second).output.contains("is in use") }
+    }
+
+    @Test(
         "two daemons with one client id say so, name each other, and do not take the session from each other in a loop")
     func takenOver() throws {
         let twins = try Twins(clientIDs: ["", ""]) { _, root in Twins.shared(root) }

@@ -92,25 +92,16 @@ struct Flush {
             SELECT series_id, ts, v FROM \(columns) AS w (series_id, ts, v)
             ON CONFLICT (series_id, ts)
             """
-        // Answers how many rows were inserted, and how many were written at all. xmax is 0 in a row that was inserted, not
-        // updated; where there is none, what was there before is counted.
+        // Answers how many rows were inserted, and how many were written at all: xmax is 0 in a row that was inserted, not updated.
+        // Where there is no xmax, what is missing is inserted first.
         let update = "\(insert) DO UPDATE SET v = excluded.v WHERE p.v IS DISTINCT FROM excluded.v"
         mergeDefinite =
-            switch engine {
-            case .plain:
-                """
-                WITH merged AS (\(update) RETURNING p.xmax = 0 AS inserted)
-                SELECT count(*) FILTER (WHERE inserted), count(*) FROM merged
-                """
-            case .partitions:
-                """
-                WITH merged AS (\(update) RETURNING p.series_id, p.ts),
-                updated AS (
-                    SELECT FROM merged m JOIN \(point) AS p ON p.series_id = m.series_id AND p.ts = m.ts\(within("$4", "$5")))
-                SELECT (SELECT count(*) FROM merged) - (SELECT count(*) FROM updated), (SELECT count(*) FROM merged)
-                """
-            case .timescaledb, .citus: update
-            }
+            engine == .plain
+            ? """
+            WITH merged AS (\(update) RETURNING p.xmax = 0 AS inserted)
+            SELECT count(*) FILTER (WHERE inserted), count(*) FROM merged
+            """
+            : update
         mergeTentative = "\(insert) DO NOTHING"
         setPosition = """
             INSERT INTO \(schema.qualified("progress")) (journal, lane, position) VALUES ($1, $2, $3)
@@ -180,7 +171,6 @@ struct Flush {
             return try run(
                 FlushPlan(windows, newest: newest), windows, position, connection,
                 sortOut: { plan, outcome throws(PostgresError) in
-                    if engine.takesSimpleStatementsOnly { return }
                     if expectsUpdates { try updateStored(&plan, &outcome, connection) }
                     try findStored(&plan, &outcome, connection)
                 }, beforeCommit)
@@ -222,7 +212,7 @@ struct Flush {
     private func updateStored(
         _ plan: inout FlushPlan, _ outcome: inout FlushOutcome, _ connection: Connection
     ) throws(PostgresError) {
-        if plan.definite.isEmpty { return }
+        guard isQuickToFind(plan.definite) else { return }
         let updated = try connection.execute(updateStored, plan.definite.parameters + bounds(plan.definite.timestamps))
         outcome.updated += updated.count
         plan.removeDefinite(at: try places(updated))
@@ -232,11 +222,25 @@ struct Flush {
     private func findStored(
         _ plan: inout FlushPlan, _ outcome: inout FlushOutcome, _ connection: Connection
     ) throws(PostgresError) {
-        if plan.tentative.isEmpty { return }
+        guard isQuickToFind(plan.tentative) else { return }
         let found = try connection.execute(findStored, plan.tentative.keys + bounds(plan.tentative.timestamps))
         outcome.kept += found.count
         plan.copyTentative(exceptAt: try places(found))
     }
+
+    /// Whether looking for the rows first is quicker than merging: not where each is looked for in many partitions, while a merge goes
+    /// straight to the right one.
+    private func isQuickToFind(_ columns: FlushPlan.Columns) -> Bool {
+        guard let first = columns.timestamps.min(), let last = columns.timestamps.max() else { return false }
+        return switch engine {
+        case .plain: true
+        case .partitions: last - first <= Self.fewPartitions
+        case .timescaledb, .citus: false
+        }
+    }
+
+    /// In microseconds. What lies within it is in one partition or two, as most are made.
+    private static let fewPartitions: Int64 = 2 * 86_400_000_000
 
     /// The first and last of the times that a statement touches, where that tells the planner something.
     private func bounds(_ timestamps: [Int64], through last: [Int64]? = nil) -> [Parameter] {
@@ -258,7 +262,7 @@ struct Flush {
         definite: FlushPlan.Columns, tentative: FlushPlan.Columns, into outcome: inout FlushOutcome,
         _ connection: Connection
     ) throws(PostgresError) {
-        if !definite.isEmpty, engine.takesSimpleStatementsOnly {
+        if !definite.isEmpty, engine != .plain {
             // What is inserted has the value already when it is updated.
             let inserted = try connection.execute(mergeTentative, definite.parameters).affected
             let updated = try connection.execute(mergeDefinite, definite.parameters).affected
@@ -266,9 +270,7 @@ struct Flush {
             outcome.updated += updated
             outcome.kept += definite.series.count - inserted - updated
         } else if !definite.isEmpty {
-            let isBounded = engine == .partitions
-            let rows = try connection.execute(
-                mergeDefinite, definite.parameters + (isBounded ? bounds(definite.timestamps) : []))
+            let rows = try connection.execute(mergeDefinite, definite.parameters)
             let (inserted, stored) = (Int(try rows.int64(0, 0)), Int(try rows.int64(0, 1)))
             outcome.inserted += inserted
             outcome.updated += stored - inserted

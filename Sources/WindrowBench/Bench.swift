@@ -40,6 +40,7 @@ struct Bench {
         case .known: try known()
         case .journal: try journal()
         case .islands: try islands()
+        case .several: try several()
         case .domains: try domains()
         case .partitions: try partitions()
         case .growth: try growth(upTo: mostRows, series: growthSeries, report: report)
@@ -135,6 +136,34 @@ struct Bench {
         result.cpuSecondsPerMillion = median(runs.map(\.drained.cpuPerMillion))
         result.peakMemoryMiB = median(runs.map { Double($0.drained.peakMemory) / 1_048_576 })
         return result
+    }
+
+    /// Two daemons beside one with as many lanes.
+    private func several() throws -> [Measurement] {
+        let workload = Workload(messages: scaled(20_000), pointsPerMessage: 100, series: 1000)
+        let name = "MQTT, 100 points a message, two daemons of one lane"
+        var runs: [(windrow: Double, limit: Double)] = []
+        var cpu: [Double] = []
+        for round in 1...rounds {
+            var rates: [Int: Double] = [:]
+            // Neither goes first always.
+            for count in round % 2 == 0 ? [1, 2] : [2, 1] {
+                let fleet = try SeveralCase(sandbox, workload, daemons: count, lanes: 2 / count)
+                let run = try fleet.run()
+                try fleet.drop()
+                rates[count] = run.rate
+                if count == 2 { cpu.append(run.cpuPerMillion) }
+            }
+            let (two, one) = (rates[2] ?? .nan, rates[1] ?? .nan)
+            say(
+                name, round,
+                "one of two lanes \(significant(one))/s, two \(significant(two))/s, ratio \(number(two / one, digits: 2)), "
+                    + "\(number(cpu[round - 1], digits: 2)) CPU s per million")
+            runs.append((two, one))
+        }
+        var result = Measurement(name, "points/s", limit: "one daemon, 2 lanes", runs, goal: "≥ 1.0")
+        result.cpuSecondsPerMillion = median(cpu)
+        return [result]
     }
 
     // MARK: HTTP

@@ -23,13 +23,14 @@ struct BenchCommand: ParsableCommand {
             known     the start with a million series in the database, and the memory that each takes
             journal   the start with ten million points in the journal
             islands   a domain beside another one whose PostgreSQL fails
+            several   two daemons of one lane each, with topics of their own, beside one of two lanes; the same messages
             domains   1, 50 and 200 domains in one daemon: what they take at rest
             partitions  weekly partitions, 1 to 500 of them, beside a plain table: insert, update, replace, and late points
             growth    live and late points into tables of a million rows to --max-rows, plain and partitioned; takes up to 20 GB of
                       $TMPDIR, and an hour
             """)
 
-    @Option(parsing: .upToNextOption, help: "Cases to run, see above; all but the last four when not named.")
+    @Option(parsing: .upToNextOption, help: "Cases to run, see above; all but the last five when not named.")
     var cases: [BenchCase] = []
 
     @Option(help: "Rounds; the median counts.")
@@ -83,9 +84,9 @@ struct BenchCommand: ParsableCommand {
 }
 
 enum BenchCase: String, CaseIterable, ExpressibleByArgument {
-    case single, batches, lanes, series, late, bulk, small, latency, known, journal, islands, domains, partitions,
-        growth
+    case single, batches, lanes, series, late, bulk, small, latency, known, journal, islands, several, domains,
+        partitions, growth
 
     /// Which take a quarter of an hour, and say how fast Windrow is.
-    static let usual = allCases.filter { ![.islands, .domains, .partitions, .growth].contains($0) }
+    static let usual = allCases.filter { ![.islands, .several, .domains, .partitions, .growth].contains($0) }
 }

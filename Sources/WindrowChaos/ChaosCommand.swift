@@ -25,6 +25,12 @@ struct ChaosCommand: ParsableCommand {
     @Flag(help: "List the faults.")
     var list = false
 
+    @Option(
+        help:
+            "Daemons at one broker and one database: with 2, a part of what is sent goes through a shared subscription."
+    )
+    var daemons = 1
+
     @Option(help: "The daemon; the one that was built beside this program when not given.")
     var windrow: String?
 
@@ -33,7 +39,11 @@ struct ChaosCommand: ParsableCommand {
 
     func validate() throws {
         guard minutes > 0, minutes <= 10_000 else { throw ValidationError("--minutes is a number above 0") }
-        _ = try chosen()
+        guard 1...4 ~= daemons else { throw ValidationError("--daemons is 1 to 4") }
+        // Whose loss it was could not be told.
+        guard try daemons == 1 || !chosen().contains(.damagePending) else {
+            throw ValidationError("damage-pending goes with one daemon")
+        }
     }
 
     func run() throws {
@@ -43,9 +53,12 @@ struct ChaosCommand: ParsableCommand {
         }
         Interruption.watch()
         let seed = seed ?? UInt64.random(in: 0..<1_000_000_000)
-        print("windrow-chaos --seed \(seed) --minutes \(minutes)" + (faults.map { " --faults \($0)" } ?? ""))
+        print(
+            "windrow-chaos --seed \(seed) --minutes \(minutes)" + (faults.map { " --faults \($0)" } ?? "")
+                + (daemons > 1 ? " --daemons \(daemons)" : ""))
         let (kinds, leftOut) = possible(try chosen())
-        let run = try Run(seed: seed, minutes: minutes, kinds: kinds, leftOut: leftOut, program: windrow)
+        let run = try Run(
+            seed: seed, minutes: minutes, kinds: kinds, leftOut: leftOut, daemons: daemons, program: windrow)
         var isKept = keep
         do {
             let isClean = try run.run()
@@ -88,7 +101,7 @@ struct ChaosCommand: ParsableCommand {
     private func keepFolders(of run: Run, _ isKept: Bool) {
         guard isKept else { return }
         run.stage.cluster.keepFolders()
-        run.stage.subject.process.keep()
-        print("kept: \(([run.stage.subject.process.path] + run.stage.cluster.folders).joined(separator: " "))")
+        for subject in run.stage.subjects { subject.process.keep() }
+        print("kept: \((run.stage.subjects.map(\.process.path) + run.stage.cluster.folders).joined(separator: " "))")
     }
 }

@@ -4,6 +4,9 @@ import Synchronization
 final class Course: Sendable {
     /// The injection under way or being recovered from; 0 in calm times.
     let injection = Atomic(0)
+    /// The broker has been started anew, and the daemons may not have subscribed again: mosquitto keeps sessions over a restart, and
+    /// forgets that they had shared subscriptions.
+    let hasForgottenShares = Atomic(false)
     /// Nothing new is sent while it is set; what is under way is finished.
     let isPaused = Atomic(false)
     /// Nothing new is sent any more.

@@ -8,6 +8,12 @@ protocol Load: Sendable {
     mutating func next(injection: Int) -> Handover?
     /// How many of the messages sent last are sent again now.
     mutating func repetition(of sent: Int) -> Int
+    /// Whether it goes through a shared subscription.
+    static var isShared: Bool { get }
+}
+
+extension Load {
+    static var isShared: Bool { false }
 }
 
 /// A message that is handed over until it is acknowledged.
@@ -133,6 +139,9 @@ final class Gateway<L: Load>: Client, @unchecked Sendable {
             let reason = body.count > 2 ? body[2] : 0
             // 0x10: nobody subscribes to the topic, and the broker has thrown the message away.
             guard reason == 0 else {
+                if reason == 0x10, L.isShared, course.hasForgottenShares.load(ordering: .acquiring) {
+                    throw FixtureError("nobody subscribes yet")
+                }
                 course.fail("the broker answered a message of \(name) with reason \(reason)")
                 throw FixtureError("the broker refuses a message")
             }

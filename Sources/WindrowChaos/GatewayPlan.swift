@@ -9,6 +9,8 @@ struct GatewayPlan {
         var property: Mode?
     }
 
+    /// The first level of its topics.
+    private let root: String
     private var generator: Generator
     private var series: [SeriesPlan]
     private var poisonCount = 0
@@ -16,7 +18,8 @@ struct GatewayPlan {
     /// - Parameters:
     ///   - nodes: of this client alone.
     ///   - tags: of each node.
-    init(seed: UInt64, client: Int, nodes: [SeriesName.Node], tags: Int) {
+    init(seed: UInt64, client: Int, nodes: [SeriesName.Node], tags: Int, root: String = "nodes") {
+        self.root = root
         generator = Generator(seed: seed, stream: client)
         series = nodes.flatMap { node in
             (0..<tags).map { SeriesPlan(name: SeriesName(node: node, tag: "t\($0)"), client: client) }
@@ -32,7 +35,7 @@ struct GatewayPlan {
         // A stated window is for replacements only, and beside data: that payload is an envelope in any case.
         let statesMode = generator.chance(mode == .insert ? 0.2 : 0.7)
         return Message(
-            edit: edit, topic: "nodes/\(edit.series)", payload: Payload.mqtt(edit, statesMode: statesMode),
+            edit: edit, topic: "\(root)/\(edit.series)", payload: Payload.mqtt(edit, statesMode: statesMode),
             property: statesMode || mode == .insert ? nil : mode)
     }
 

@@ -19,6 +19,8 @@ extension Injector {
             try stage.waitUntil("the daemon is ready on a damaged journal", timeout: Stage.patience) {
                 try stage.subject.process.get("/readyz").status == 200
             }
+            // What it takes for batches that were not written yet would be written now.
+            try stage.drainJournals()
         } catch let error as FixtureError {
             stage.course.fail("\(damage): \(error); its log:\n\(stage.subject.logEnd)")
             // As its operator would have to.

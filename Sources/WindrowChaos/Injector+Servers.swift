@@ -86,6 +86,7 @@ extension Injector {
 
     func brokerRestart(_ generator: inout Generator) throws -> String {
         let outage = generator.seconds(stage.timing.outage)
+        stage.course.hasForgottenShares.store(true, ordering: .releasing)
         try stage.cluster.home.stop(.mosquitto)
         try stage.wait(outage)
         try stage.cluster.home.start(.mosquitto)

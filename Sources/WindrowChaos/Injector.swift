@@ -8,6 +8,7 @@ struct Injector {
 
     func inject(_ injection: InjectionPlan.Injection) throws -> String {
         var generator = injection.generator
+        stage.aim(&generator)
         switch injection.kind {
         case .kill: return try kill(&generator)
         case .points: return try points(injection.round, &generator)

@@ -49,9 +49,11 @@ struct TwinLoad: Load {
     private var sent = 0
     /// Tells the other writer how far the gateway is.
     let head: SharedCount
+    private let root: String
 
-    init(head: SharedCount) {
+    init(head: SharedCount, root: String) {
         self.head = head
+        self.root = root
     }
 
     static func point(_ number: Int) -> Point {
@@ -66,7 +68,7 @@ struct TwinLoad: Load {
         model.apply(edit, injection: injection)
         return Handover(
             packet: PublishPacket.Body(
-                topic: "nodes/\(edit.series)", overwrite: nil, payload: Payload.mqtt(edit, statesMode: false)),
+                topic: "\(root)/\(edit.series)", overwrite: nil, payload: Payload.mqtt(edit, statesMode: false)),
             points: points.count)
     }
 

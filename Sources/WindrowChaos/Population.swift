@@ -5,15 +5,21 @@ struct Population {
     let gateways: [Gateway<GatewayLoad>]
     let stream: Gateway<StreamLoad>
     let twin: Gateway<TwinLoad>
+    /// None with one daemon.
+    let shared: [Gateway<SharedLoad>]
     let requests: [RequestClient]
 
     private static let gatewayCount = 4
     private static let requestClientCount = 3
+    private static let sharedCount = 2
 
     init(_ stage: Stage, minutes: Double) {
         let (seed, course, port) = (stage.seed, stage.course, stage.cluster.home.mqttPort)
+        // Where the order counts, one daemon has all that a client sends.
+        func subject(_ number: Int) -> Subject { stage.subjects[number % stage.subjects.count] }
         gateways = (0..<Self.gatewayCount).map { client in
-            let plan = GatewayPlan(seed: seed, client: client, nodes: Self.nodes(client, seed), tags: 3)
+            let plan = GatewayPlan(
+                seed: seed, client: client, nodes: Self.nodes(client, seed), tags: 3, root: subject(client).root)
             return Gateway(
                 name: "gateway \(client)", port: port, messagesPerSecond: 90, load: GatewayLoad(plan), course: course)
         }
@@ -21,7 +27,7 @@ struct Population {
             let client = 10 + number
             let plan = RequestPlan(seed: seed, client: client, nodes: Self.nodes(client, seed), tags: 3)
             return RequestClient(
-                name: "client \(number)", port: stage.subject.process.httpPort, plan: plan, course: course)
+                name: "client \(number)", port: subject(number).process.httpPort, plan: plan, course: course)
         }
         // 3 points a message on average. What an outage holds up is made up for only in part.
         let messages = 20
@@ -31,11 +37,17 @@ struct Population {
         stream = Gateway(
             name: "stream gateway", port: port, messagesPerSecond: messages, load: StreamLoad(plan), course: course)
         twin = Gateway(
-            name: "twin gateway", port: port, messagesPerSecond: 20, load: TwinLoad(head: stage.twinHead),
-            course: course)
+            name: "twin gateway", port: port, messagesPerSecond: 20,
+            load: TwinLoad(head: stage.twinHead, root: subject(1).root), course: course)
+        shared = (0..<(stage.subjects.count > 1 ? Self.sharedCount : 0)).map { number in
+            let client = 30 + number
+            return Gateway(
+                name: "shared gateway \(number)", port: port, messagesPerSecond: 60,
+                load: SharedLoad(seed: seed, client: client, nodes: Self.nodes(client, seed), tags: 3), course: course)
+        }
     }
 
-    var clients: [any Client] { gateways + [stream, twin] + requests }
+    var clients: [any Client] { gateways + shared + [stream, twin] + requests }
 
     /// Three nodes by number and one by UUID, of this client alone.
     private static func nodes(_ client: Int, _ seed: UInt64) -> [SeriesName.Node] {
@@ -50,7 +62,8 @@ struct Population {
 
     /// Nodes that have to be there before the first UUID is given the next free number.
     static var numberedNodes: [Int64] {
-        let clients = Array(0..<gatewayCount) + Array(10..<10 + requestClientCount)
+        let clients =
+            Array(0..<gatewayCount) + Array(10..<10 + requestClientCount) + Array(30..<30 + sharedCount)
         return clients.flatMap(numberedNodes) + [800, 900, 901]
     }
 
@@ -63,6 +76,7 @@ struct Population {
     var model: Model {
         var model = Model()
         for gateway in gateways { model.formUnion(gateway.load.model) }
+        for gateway in shared { model.formUnion(gateway.load.model) }
         for client in requests { model.formUnion(client.model) }
         return model
     }

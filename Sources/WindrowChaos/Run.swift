@@ -14,12 +14,15 @@ final class Run {
     private var failures: [String] = []
     private let start = ContinuousClock.now
 
-    init(seed: UInt64, minutes: Double, kinds: [FaultKind], leftOut: [(FaultKind, String)], program: String?) throws {
+    init(
+        seed: UInt64, minutes: Double, kinds: [FaultKind], leftOut: [(FaultKind, String)], daemons: Int,
+        program: String?
+    ) throws {
         self.seed = seed
         self.minutes = minutes
         self.kinds = kinds
         timing = Timing(minutes: minutes)
-        stage = try Stage(seed: seed, kinds: kinds, timing: timing, program: program)
+        stage = try Stage(seed: seed, kinds: kinds, timing: timing, daemons: daemons, program: program)
         population = Population(stage, minutes: minutes)
         stage.clients = population.clients
         report.leftOut = leftOut.map { ($0.0, $0.1) }
@@ -44,8 +47,8 @@ final class Run {
 
     /// The schema with its poison, the nodes, and what the stream is going to replace.
     private func prepare() throws {
-        try stage.subject.start()
-        try stage.subject.process.waitUntilReady()
+        for subject in stage.subjects { try subject.start() }
+        for subject in stage.subjects { try subject.process.waitUntilReady() }
         try stage.cluster.connection().script(
             "ALTER TABLE windrow.point ADD CONSTRAINT poison CHECK (v <> \(Edit.poisonValue))")
         let first = [Point(microseconds: Timestamp.start, value: 0)]
@@ -95,6 +98,7 @@ final class Run {
             _ = try stage.recover()
         }
         stage.course.injection.store(0, ordering: .releasing)
+        stage.course.hasForgottenShares.store(false, ordering: .releasing)
         try injector.tidy(injection.kind)
     }
 
@@ -116,13 +120,13 @@ final class Run {
         model.formUnion(stage.model)
         let poison = model.poison
         try examination.examine(model)
-        try examination.examine(population.stream.load.model, starts: stage.subject.starts)
+        try examination.examine(population.stream.load.model, starts: stage.subjects[0].starts)
         try examination.examine(twinModel)
         try examination.examineRest()
         report.tallies = examination.comparison.tallies
         report.acknowledged = population.acknowledged
 
-        let accounting = Accounting(try stage.subject.process.metrics())
+        let accountings = try stage.subjects.map { Accounting(try $0.process.metrics()) }
         do {
             try stage.keepDeadLetters()
         } catch {
@@ -134,17 +138,21 @@ final class Run {
         }
         failures += stage.course.failures.map { $0.count > 1 ? "\($0.what) (\($0.count) times)" : $0.what }
         failures += examination.complaints + letters.complaints + examination.comparison.examples
-        if !accounting.isClosed { failures.append("the accounting does not close: \(accounting.description)") }
+        for accounting in accountings where !accounting.isClosed {
+            failures.append("the accounting does not close: \(accounting.description)")
+        }
 
         print("\n\(report.table)\n")
-        print("points        \(accounting.description) (of the last start)")
+        for accounting in accountings { print("points        \(accounting.description) (of the last start)") }
         let reasons = letters.reasons.sorted { $0.key < $1.key }.map { "\($0.value) \($0.key)" }
         print(
             "dead letters  \(reasons.isEmpty ? "none" : reasons.joined(separator: ", ")); \(poison.count) points provoked one"
         )
-        print(
-            "daemon        \(stage.subject.starts) starts, at most \(stage.subject.highestMemory >> 20) MiB resident, "
-                + "journal at most \(stage.subject.highestJournal >> 10) KiB")
+        for subject in stage.subjects {
+            print(
+                "daemon        \(subject.starts) starts, at most \(subject.highestMemory >> 20) MiB resident, "
+                    + "journal at most \(subject.highestJournal >> 10) KiB")
+        }
         if failures.isEmpty {
             let isAccounted = excused.map { !(report.tallies[$0]?.isClean ?? true) } ?? false
             let exception = isAccounted ? " but what the damaged journal's dead letters tell of" : ""

@@ -6,7 +6,10 @@ final class Stage {
     let seed: UInt64
     let course: Course
     let cluster: Cluster
-    let subject: Subject
+    /// The daemons.
+    let subjects: [Subject]
+    /// Which of them a fault hits that hits one.
+    private var target = 0
     /// Nil where only root could mount one.
     let disk: SmallDisk?
     let timing: Timing
@@ -17,30 +20,40 @@ final class Stage {
     private(set) var model = Model()
     private var probes = 0
     private(set) var deadLetters: [JournalReader.DeadLetter] = []
-    /// The last one that was read from the journal.
-    private var lastDeadLetter: Int64 = 0
     /// The file that a daemon with a clock of its own reads.
     var clock: TemporaryFolder?
 
     /// How long the daemon may take to recover.
     static let patience = Duration.seconds(120)
 
-    init(seed: UInt64, kinds: [FaultKind], timing: Timing, program: String?) throws {
+    init(seed: UInt64, kinds: [FaultKind], timing: Timing, daemons: Int, program: String?) throws {
         self.seed = seed
         self.timing = timing
         course = Course()
         cluster = try Cluster(hasStandby: kinds.contains(.failover) || kinds.contains(.failoverLagging))
-        disk = geteuid() == 0 ? try SmallDisk(mebibytes: 64) : nil
-        subject = try Subject(cluster, program: program, journal: disk?.folder.path, course: course)
+        let disk = geteuid() == 0 ? try SmallDisk(mebibytes: 64 * daemons) : nil
+        self.disk = disk
+        subjects = try (0..<daemons).map { [cluster, course] number in
+            try Subject(
+                cluster, number: number, of: daemons, program: program, journal: disk?.folder.path, course: course)
+        }
         otherWriter = OtherWriter(head: twinHead)
     }
 
-    /// Lets time pass, and looks after the daemon meanwhile.
+    /// The daemon that a fault hits.
+    var subject: Subject { subjects[target] }
+
+    /// Has faults hit one of the daemons, by the generator.
+    func aim(_ generator: inout Generator) {
+        if subjects.count > 1 { target = generator.int(0...subjects.count - 1) }
+    }
+
+    /// Lets time pass, and looks after the daemons meanwhile.
     func wait(_ duration: Duration) throws {
         let end = ContinuousClock.now + duration
         repeat {
             try Interruption.check()
-            try subject.look()
+            for subject in subjects { try subject.look() }
             usleep(UInt32(max(.zero, min(end - .now, .milliseconds(100))) / .microseconds(1)))
         } while ContinuousClock.now < end
     }
@@ -69,19 +82,28 @@ final class Stage {
     /// - Returns: how long it took.
     func recover() throws -> Duration {
         let start = ContinuousClock.now
-        probes += 1
-        let probe = Edit(
-            series: SeriesName(node: .id(901), tag: "probe"), mode: .insert,
-            points: [Point(microseconds: Timestamp.start + Int64(probes) * Timestamp.second, value: Double(probes))])
-        model.apply(probe, injection: course.injection.load(ordering: .acquiring))
-        try waitUntil("the daemon is ready and commits", timeout: Self.patience) {
-            try subject.process.get("/readyz").status == 200 && isCommitted([probe])
+        for subject in subjects {
+            let probe = probe("probe")
+            try waitUntil("the daemon is ready and commits", timeout: Self.patience) {
+                try subject.process.get("/readyz").status == 200 && isCommitted([probe], by: subject)
+            }
+            subject.isWell()
         }
-        subject.isWell()
         return .now - start
     }
 
-    private func isCommitted(_ edits: [Edit]) throws -> Bool {
+    /// A new point of a series.
+    private func probe(_ tag: String) -> Edit {
+        probes += 1
+        let edit = Edit(
+            series: SeriesName(node: .id(901), tag: tag), mode: .insert,
+            points: [Point(microseconds: Timestamp.start + Int64(probes) * Timestamp.second, value: Double(probes))])
+        model.apply(edit, injection: course.injection.load(ordering: .acquiring))
+        return edit
+    }
+
+    private func isCommitted(_ edits: [Edit], by subject: Subject? = nil) throws -> Bool {
+        let subject = subject ?? self.subject
         // A daemon that does not listen is one to be asked again.
         guard let connection = try? HTTPConnection(port: subject.process.httpPort, timeout: .seconds(15)),
             let response = try? connection.post(
@@ -109,19 +131,21 @@ final class Stage {
 
     /// Reads the dead letters that are new, before something happens to them.
     func keepDeadLetters() throws {
-        let letters = try JournalReader(subject.journalFile).deadLetters(after: lastDeadLetter)
-        deadLetters += letters
-        lastDeadLetter = letters.last?.id ?? lastDeadLetter
+        for subject in subjects {
+            let letters = try JournalReader(subject.journalFile).deadLetters(after: subject.lastDeadLetter)
+            deadLetters += letters
+            subject.lastDeadLetter = letters.last?.id ?? subject.lastDeadLetter
+        }
     }
 
     /// Reads all of them once more: a journal that was made out of a damaged one numbers them anew.
     func rereadDeadLetters() {
-        lastDeadLetter = 0
+        subject.lastDeadLetter = 0
     }
 
     /// Passes over what a journal holds that was made out of a damaged one: copies of letters that are known, perhaps damaged too.
     func skipDeadLetters() throws {
-        lastDeadLetter = try JournalReader(subject.journalFile).deadLetters(after: 0).last?.id ?? 0
+        subject.lastDeadLetter = try JournalReader(subject.journalFile).deadLetters(after: 0).last?.id ?? 0
     }
 
     func resume() {
@@ -130,26 +154,32 @@ final class Stage {
 
     /// Waits until all that the broker has for the daemon is in PostgreSQL. Nobody may be sending.
     func drain() throws {
-        // The broker hands messages over in order: when the last one is accepted, all are.
-        probes += 1
-        let last = Edit(
-            series: SeriesName(node: .id(901), tag: "last"), mode: .insert,
-            points: [Point(microseconds: Timestamp.start + Int64(probes) * Timestamp.second, value: Double(probes))])
-        model.apply(last, injection: course.injection.load(ordering: .acquiring))
+        // The broker hands the messages of a session over in order: when the last one is accepted, all are.
+        let last = subjects.map { subject in (subject: subject, edit: probe("last")) }
         let publisher = try BacklogPublisher(port: cluster.home.mqttPort)
-        try publisher.publish(1) { _ in ("nodes/\(last.series)", Payload.mqtt(last, statesMode: false)) }
-        try waitUntil("the broker's last message is stored", timeout: Self.patience) {
-            let rows = try cluster.connection().execute(
-                "SELECT count(*) FROM windrow.timeseries WHERE tag = 'last' AND ts = $1",
-                [.timestamptz(last.points[0].microseconds)])
-            return try rows.int64(0, 0) == 1
+        try publisher.publish(last.count) { place in
+            let (subject, edit) = last[place]
+            return ("\(subject.root)/\(edit.series)", Payload.mqtt(edit, statesMode: false))
         }
+        try waitUntil("the broker's last messages are stored", timeout: Self.patience) {
+            let rows = try cluster.connection().execute(
+                "SELECT count(*) FROM windrow.timeseries WHERE tag = 'last' AND ts = ANY ($1)",
+                [.timestamptzArray(last.map { $0.edit.points[0].microseconds })])
+            return try rows.int64(0, 0) == Int64(last.count)
+        }
+        try drainJournals()
+    }
+
+    /// Waits until all that the journals hold is in PostgreSQL.
+    func drainJournals() throws {
         // What is kept goes, too.
-        try subject.setKeep("0s")
-        defer { try? subject.setKeep(Subject.keep) }
-        try waitUntil("the journal is drained", timeout: Self.patience) {
-            try subject.process.metric("windrow_points_pending") == 0
-                && JournalReader(subject.journalFile).batchCount() == 0
+        for subject in subjects { try subject.setKeep("0s") }
+        defer { for subject in subjects { try? subject.setKeep(Subject.keep) } }
+        for subject in subjects {
+            try waitUntil("the journal is drained", timeout: Self.patience) {
+                try subject.process.metric("windrow_points_pending") == 0
+                    && JournalReader(subject.journalFile).batchCount() == 0
+            }
         }
     }
 }

@@ -17,8 +17,31 @@ final class Subject {
     /// Ends in a row that nobody wanted.
     private var unwantedEnds = 0
 
-    init(_ cluster: Cluster, program: String?, journal: String?, course: Course) throws {
+    /// Where its HTTP server's port and its topics are told from others'; 0 is the one with the stream.
+    let number: Int
+    /// The first level of topics of which every message comes to this daemon.
+    let root: String
+    /// The last dead letter that was read from the journal.
+    var lastDeadLetter: Int64 = 0
+
+    /// - Parameters:
+    ///   - count: daemons in all. One alone shares no topics.
+    ///   - journal: the folder of all their journals.
+    init(
+        _ cluster: Cluster, number: Int = 0, of count: Int = 1, program: String?, journal: String?, course: Course
+    ) throws {
         self.course = course
+        self.number = number
+        root = Self.root(number, of: count)
+        let journal = count == 1 ? journal : journal.map { "\($0)/\(number)" }
+        let stream = """
+                      - topic: stream/{node}/{tag}
+                        overwrite: replace_window
+                        max_gap: 365d
+                        max_span: 365d
+            """
+        let shared = "          - topic: $share/chaos/shared/{node}/{tag}"
+        let more = (number == 0 ? [stream] : []) + (count > 1 ? [shared] : [])
         process = try DaemonProcess(
             domains: """
                   demo:
@@ -28,17 +51,16 @@ final class Subject {
                     keys_file: demo.keys
                     mqtt:
                       - broker: mqtt://127.0.0.1:\(cluster.brokerProxy.port)
-                        client_id: windrow-chaos
+                        client_id: windrow-chaos\(count > 1 ? "-\(number)" : "")
                         keep_alive: 5s
                         subscriptions:
-                          - topic: nodes/{node}/{tag}
-                          - topic: stream/{node}/{tag}
-                            overwrite: replace_window
-                            max_gap: 365d
-                            max_span: 365d
+                          - topic: \(root)/{node}/{tag}
+                \(more.joined(separator: "\n"))
                 """, more: "  keep: \(Self.keep)", http: "  commit_timeout: 2s", journal: journal, program: program)
         folder = (journal ?? process.path + "/journal") + "/demo"
     }
+
+    static func root(_ number: Int, of count: Int) -> String { count == 1 ? "nodes" : "nodes\(number)" }
 
     /// Longer than a standby is held back; the journal is small, and most of it goes earlier.
     static let keep = "2m"

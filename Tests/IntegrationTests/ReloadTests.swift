@@ -217,7 +217,7 @@ import WindrowTestSupport
         #expect(try !check().contains("reload"))
         // Nobody who reads the note learns a secret.
         try daemon.startAndWait()
-        let note = try String(contentsOfFile: daemon.path + "/journal/running.json", encoding: .utf8)
+        let note = try String(contentsOfFile: daemon.path + "/journal/demo/running.json", encoding: .utf8)
         #expect(!note.contains("dbname") && note.contains("domains.demo.postgres"))
         try daemon.kill()
         #expect(try !check().contains("reload"))

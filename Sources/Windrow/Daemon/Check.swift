@@ -41,7 +41,12 @@ public struct Check {
             report(checkJournal(domain))
             if let finding = checkKeys(domain) { report(finding) }
             for finding in checkDatabase(domain) { report(finding) }
-            for broker in domain.brokers { report(BrokerCheck(domain: domain.name, broker: broker).run()) }
+            for broker in domain.brokers {
+                let finding = BrokerCheck(domain: domain.name, broker: broker).run()
+                report(finding)
+                guard finding.verdict == .good else { continue }
+                if let finding = ShareCheck(domain: domain, broker: broker).run() { report(finding) }
+            }
         }
     }
 
@@ -49,33 +54,38 @@ public struct Check {
     private func checkReload() -> [Finding] {
         let subject = "reload"
         do {
-            guard let running = try RunningConfiguration.read(from: configuration.journal.directory) else { return [] }
-            let changes = running.changes(to: configuration)
-            if changes.isEmpty {
-                let message = "nothing to do, the daemon (process \(running.processID)) runs with this configuration"
-                return [Finding(verdict: .good, subject: subject, message: message)]
-            }
-            return changes.map { change in
-                switch change.effect {
-                case .reload: Finding(verdict: .good, subject: subject, message: "would change \(change)")
-                case .reconnect:
-                    Finding(
-                        verdict: .good, subject: subject,
-                        message: "would change \(change); the broker is connected anew")
-                case .restart:
-                    Finding(
-                        verdict: .warning, subject: subject, message: "would not change \(change); this needs a restart"
-                    )
-                }
-            }
+            // One process has them all, as a rule.
+            var seen: Set<String> = []
+            return try configuration.domains.compactMap {
+                try RunningConfiguration.read(from: configuration.journal.folder(of: $0))
+            }.filter { seen.insert($0.salt).inserted }.flatMap { changes(of: $0, subject) }
         } catch {
             let message = "cannot tell what a reload would change: \(error.localizedDescription)"
             return [Finding(verdict: .warning, subject: subject, message: message)]
         }
     }
 
+    private func changes(of running: RunningConfiguration, _ subject: String) -> [Finding] {
+        let changes = running.changes(to: configuration)
+        if changes.isEmpty {
+            let message = "nothing to do, the daemon (process \(running.processID)) runs with this configuration"
+            return [Finding(verdict: .good, subject: subject, message: message)]
+        }
+        return changes.map { change in
+            switch change.effect {
+            case .reload: Finding(verdict: .good, subject: subject, message: "would change \(change)")
+            case .reconnect:
+                Finding(
+                    verdict: .good, subject: subject, message: "would change \(change); the broker is connected anew")
+            case .restart:
+                Finding(
+                    verdict: .warning, subject: subject, message: "would not change \(change); this needs a restart")
+            }
+        }
+    }
+
     private func checkJournal(_ domain: Configuration.Domain) -> Finding {
-        let folder = configuration.journal.directory + "/" + domain.name
+        let folder = configuration.journal.folder(of: domain)
         let subject = "\(domain.name) journal \(folder)"
         // The nearest folder that exists decides whether the rest can be made.
         var existing = folder
@@ -151,13 +161,32 @@ public struct Check {
                 message: "\(connection.endpoint), version \(version / 10_000).\(version % 10_000)"
                     + (version >= 130_000 ? "" : "; Windrow needs 13 or newer"))
             return try [reached, checkCommit(domain, connection), checkSchema(schema, domain, connection)]
-                + StorageCheck(domain, schema).run(connection)
+                + StorageCheck(domain, schema).run(connection) + checkSessions(domain, connection)
         } catch {
             let isDown = error.endsConnection
             let hint = error.operation == .connect ? "; start it, or mend `postgres` in the configuration" : ""
             return [
                 Finding(verdict: isDown ? .unreachable : .wrong, subject: subject, message: error.description + hint)
             ]
+        }
+    }
+
+    /// Client ids that are in use, as daemons tell by way of the database: to ask the broker would take the session over.
+    private func checkSessions(
+        _ domain: Configuration.Domain, _ connection: Connection
+    ) throws(PostgresError) -> [Finding] {
+        // Beside the daemon that it is meant for, this configuration's sessions are in use.
+        let running = try? RunningConfiguration.read(from: configuration.journal.folder(of: domain))
+        let names = Set(domain.brokers.map(BrokerConnection.name(of:)))
+        let holders = try PresenceLocks.holders(ofSessions: names, exceptRun: running?.salt, connection)
+        return domain.brokers.compactMap { broker in
+            holders[BrokerConnection.name(of: broker)].map { holder in
+                Finding(
+                    verdict: .warning, subject: "\(domain.name) broker \(broker.address)",
+                    message:
+                        "client id \(broker.clientID) is in use by another windrow, whose session a daemon with this "
+                        + "configuration would take over: \(holder); each daemon needs a client_id of its own")
+            }
         }
     }
 
@@ -227,9 +256,8 @@ public struct Check {
     ) throws(PostgresError) -> [String] {
         var needed = [
             ("point", "SELECT"), ("point", "INSERT"), ("point", "UPDATE"), ("point", "DELETE"), ("series", "SELECT"),
-            ("series", "INSERT"), ("node", "SELECT"), ("progress", "SELECT"), ("progress", "INSERT"),
-            ("progress", "UPDATE"),
-            ("progress", "DELETE"),
+            ("series", "INSERT"), ("series", "UPDATE"), ("node", "SELECT"), ("progress", "SELECT"),
+            ("progress", "INSERT"), ("progress", "UPDATE"), ("progress", "DELETE"),
         ]
         if domain.unknownNodes == .create { needed.append(("node", "INSERT")) }
         var missing: [String] = []

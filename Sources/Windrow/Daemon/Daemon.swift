@@ -1,4 +1,4 @@
-import Glibc
+import Foundation
 import Logging
 import ServiceLifecycle
 
@@ -34,11 +34,13 @@ public struct Daemon: Sendable {
         let servers = DatabaseServers()
         let http = Live(configuration.http)
         let tail = Tail()
+        let runID = UUID().uuidString
         self.tail = tail
         pipelines = try configuration.domains.map {
             try DomainPipeline(
                 $0, of: configuration, http: http, memory: shares.own, sharedMemory: memory,
-                server: servers.server(of: $0.postgres), migrates: migrates, liveness: liveness, tail: tail)
+                server: servers.server(of: $0.postgres), migrates: migrates, runID: runID, liveness: liveness,
+                tail: tail)
         }
         let (mayListen, listen) = AsyncStream<Void>.makeStream()
         let (mayStart, start) = AsyncStream<Void>.makeStream()
@@ -61,7 +63,8 @@ public struct Daemon: Sendable {
         if admin == nil { listen.finish() }
         notifier = ServiceManagerNotifier(status: status)
         reload = Reload(
-            of: configuration, from: source, http: http, memory: memory, pipelines: pipelines, bridge: bridge,
+            of: configuration, run: runID, from: source, http: http, memory: memory, pipelines: pipelines,
+            bridge: bridge,
             notifier: notifier,
             log: log)
     }

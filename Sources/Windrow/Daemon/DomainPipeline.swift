@@ -41,16 +41,18 @@ final class DomainPipeline: Sendable {
     ///   - sharedMemory: where it may borrow more.
     ///   - server: of its database.
     ///   - migrates: whether the schema is created and upgraded.
+    ///   - runID: tells this run of the daemon from all others.
     init(
         _ domain: Configuration.Domain, of configuration: Configuration, http: Live<Configuration.HTTP>, memory: Int,
-        sharedMemory: SharedMemory, server: DatabaseServer, migrates: Bool, liveness: Liveness, tail: Tail
+        sharedMemory: SharedMemory, server: DatabaseServer, migrates: Bool, runID: String, liveness: Liveness,
+        tail: Tail
     ) throws {
         name = domain.name
         var log = Logger(label: "windrow")
         log[metadataKey: "domain"] = "\(domain.name)"
         let settings = Live(domain)
         let journal = try Journal(
-            folder: configuration.journal.directory + "/" + domain.name, bounds: configuration.journal.bounds, log: log)
+            folder: configuration.journal.folder(of: domain), bounds: configuration.journal.bounds, log: log)
         let metrics = DomainMetrics(lanes: domain.lanes)
         let health = DomainHealth(
             expected: [(.postgres, "catalog")])
@@ -59,6 +61,7 @@ final class DomainPipeline: Sendable {
         let handoff = Handoff(last: journal.lastPositionAtOpen, byteLimit: min(Self.handoffSize, memory))
         let budget = MemoryBudget(limit: memory, borrowingFrom: sharedMemory)
         let receipts = Receipts()
+        let presence = Presence(handoff: handoff)
         let progress = Progress(start: .start, lanes: domain.lanes)
         let status = DomainStatus(
             domain: settings, database: database,
@@ -73,12 +76,12 @@ final class DomainPipeline: Sendable {
             domain: domain.name, journal: journal, handoff: handoff, nodes: nodes, receipts: receipts, metrics: metrics)
         dispatcher = Dispatcher(
             domain: settings, database: database, migrates: migrates, nodes: nodes, journal: journal, handoff: handoff,
-            lanes: lanes, progress: progress, budget: budget, receipts: receipts, metrics: metrics, health: health,
-            log: log)
-        brokers = BrokerConnections(health: health, metrics: metrics, log: log) { [log] orders in
+            lanes: lanes, progress: progress, budget: budget, receipts: receipts, presence: presence, runID: runID,
+            metrics: metrics, health: health, log: log)
+        brokers = BrokerConnections(health: health, metrics: metrics, presence: presence, log: log) { [log] orders in
             try BrokerConnection(
-                domain: domain.name, orders: orders, acceptance: acceptance, journal: journal, metrics: metrics,
-                health: health, tail: tail, liveness: liveness, log: log)
+                domain: domain.name, orders: orders, acceptance: acceptance, journal: journal, presence: presence,
+                metrics: metrics, health: health, tail: tail, liveness: liveness, log: log)
         }
         let rules = try brokers.reload(domain)
         upkeep = JournalUpkeep(

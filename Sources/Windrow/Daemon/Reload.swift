@@ -12,7 +12,8 @@ final class Reload: Sendable {
 
     private let source: Source
     private let running: Mutex<RunningConfiguration>
-    private let folder: String
+    /// Of the domains' journals.
+    private let folders: [String]
     private let http: Live<Configuration.HTTP>
     private let memory: SharedMemory
     private let pipelines: [DomainPipeline]
@@ -20,15 +21,17 @@ final class Reload: Sendable {
     private let notifier: ServiceManagerNotifier
     private let log: Logger
 
-    /// - Parameter configuration: what the daemon runs with.
+    /// - Parameters:
+    ///   - configuration: what the daemon runs with.
+    ///   - run: tells this run of the daemon from all others.
     init(
-        of configuration: Configuration, from source: @escaping Source, http: Live<Configuration.HTTP>,
+        of configuration: Configuration, run: String, from source: @escaping Source, http: Live<Configuration.HTTP>,
         memory: SharedMemory, pipelines: [DomainPipeline], bridge: BridgeServer?, notifier: ServiceManagerNotifier,
         log: Logger
     ) {
         self.source = source
-        running = Mutex(RunningConfiguration(configuration))
-        folder = configuration.journal.directory
+        running = Mutex(RunningConfiguration(configuration, salt: run))
+        folders = configuration.domains.map(configuration.journal.folder(of:))
         self.http = http
         self.memory = memory
         self.pipelines = pipelines
@@ -39,18 +42,22 @@ final class Reload: Sendable {
 
     /// Tells `windrow check` what the daemon runs with.
     func record() {
-        do {
-            try running.withLock { try $0.write(to: folder) }
-        } catch {
-            log.warning(
-                "`windrow check` will not know what a reload changes: the configuration cannot be noted",
-                metadata: ["folder": "\(folder)", "error": "\(error.localizedDescription)"])
+        let running = running.withLock { $0 }
+        for folder in folders {
+            do {
+                try running.write(to: folder)
+            } catch {
+                log.warning(
+                    "`windrow check` will not know what a reload changes: the configuration cannot be noted",
+                    metadata: ["folder": "\(folder)", "error": "\(error.localizedDescription)"])
+            }
         }
     }
 
     /// The daemon ends.
     func removeRecord() {
-        RunningConfiguration.remove(from: folder)
+        let running = running.withLock { $0 }
+        for folder in folders { running.remove(from: folder) }
     }
 
     func run() {

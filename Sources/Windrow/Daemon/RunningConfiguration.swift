@@ -1,18 +1,20 @@
 import Foundation
 
-/// What a daemon runs with, in a file beside its journals: `windrow check` compares it with the configuration's file, and tells what a
-/// reload would change.
+/// What a daemon runs with, in a file beside each of its journals: `windrow check` compares it with the configuration's file, and tells
+/// what a reload would change.
 ///
-/// Of secrets it has salted digests alone. Its loss costs nothing but that comparison.
+/// It is believed only while the journal's lock is held: a daemon that was killed leaves its file behind, and its process's number to
+/// others. Of secrets it has salted digests alone. Its loss costs nothing but that comparison.
 struct RunningConfiguration: Codable {
     /// Of the daemon.
     var processID: Int32
+    /// Tells this run of the daemon from all others.
     var salt: String
     var settings: [Configuration.Setting]
 
-    init(_ configuration: Configuration) {
+    init(_ configuration: Configuration, salt: String = UUID().uuidString) {
         processID = getpid()
-        salt = UUID().uuidString
+        self.salt = salt
         settings = configuration.settings(salt: salt)
     }
 
@@ -35,23 +37,29 @@ struct RunningConfiguration: Codable {
 
     private static func path(in folder: String) -> String { folder + "/running.json" }
 
-    /// - Parameter folder: `journal.directory`.
+    /// - Parameter folder: of a domain's journal.
     func write(to folder: String) throws {
         let path = Self.path(in: folder)
         try JSONEncoder().encode(self).write(to: URL(fileURLWithPath: path), options: .atomic)
         try FileManager.default.setAttributes([.posixPermissions: 0o640], ofItemAtPath: path)
     }
 
-    static func remove(from folder: String) {
-        try? FileManager.default.removeItem(atPath: path(in: folder))
+    /// Leaves the file of a daemon that has started on the journal since.
+    func remove(from folder: String) {
+        guard let found = try? Self.load(from: folder), found.salt == salt else { return }
+        try? FileManager.default.removeItem(atPath: Self.path(in: folder))
     }
 
     /// Of the daemon that runs there now; nil when none does.
     static func read(from folder: String) throws -> RunningConfiguration? {
+        guard JournalLock.isHeld(in: folder), let running = try load(from: folder) else { return nil }
+        // A command that holds the lock for a moment is no daemon.
+        return kill(running.processID, 0) == 0 || errno == EPERM ? running : nil
+    }
+
+    private static func load(from folder: String) throws -> RunningConfiguration? {
         let path = path(in: folder)
         guard FileManager.default.fileExists(atPath: path) else { return nil }
-        let running = try JSONDecoder().decode(Self.self, from: Data(contentsOf: URL(fileURLWithPath: path)))
-        // One that was killed leaves its file behind.
-        return kill(running.processID, 0) == 0 || errno == EPERM ? running : nil
+        return try JSONDecoder().decode(Self.self, from: Data(contentsOf: URL(fileURLWithPath: path)))
     }
 }

@@ -39,17 +39,18 @@ actor BrokerConnection {
         }
     }
 
-    private var orders: Orders
+    var orders: Orders
     /// Given since.
     private let newOrders = Mutex<Orders?>(nil)
     private let domain: String
     private let tail: Tail
     private let acceptance: Acceptance
-    private let journal: Journal
+    let journal: Journal
+    let presence: Presence
     private let metrics: DomainMetrics
     private let health: DomainHealth
     private let liveness: Liveness
-    private let log: Logger
+    let log: Logger
     nonisolated let name: String
     private let wake: Wake
     /// Batches that are settled at once, before one waits for company again.
@@ -71,8 +72,8 @@ actor BrokerConnection {
     private static let resubscribeInterval = Duration.seconds(60)
 
     init(
-        domain: String, orders: Orders, acceptance: Acceptance, journal: Journal, metrics: DomainMetrics,
-        health: DomainHealth, tail: Tail, liveness: Liveness,
+        domain: String, orders: Orders, acceptance: Acceptance, journal: Journal, presence: Presence,
+        metrics: DomainMetrics, health: DomainHealth, tail: Tail, liveness: Liveness,
         log: Logger
     ) throws(WakeError) {
         executor = ThreadExecutor(name: "intake \(domain)")
@@ -82,6 +83,7 @@ actor BrokerConnection {
         self.orders = orders
         self.acceptance = acceptance
         self.journal = journal
+        self.presence = presence
         self.metrics = metrics
         self.health = health
         self.liveness = liveness
@@ -109,12 +111,15 @@ actor BrokerConnection {
             domain: domain, filters: orders.filters, decoder: orders.rules.decoder(forSession: name), journal: journal,
             tail: tail, log: log)
         var backoff = Backoff(first: .milliseconds(500), cap: .seconds(30))
+        var takeovers = Takeovers()
+        var subscribedAt: ContinuousClock.Instant?
         var reported = ""
         while !wake.isStopping {
             if !journal.hasRoom {
                 waitForRoom()
                 continue
             }
+            subscribedAt = nil
             do {
                 if try takeOrders(intake) { backoff.reset() }
                 var options = Client.Options(orders.broker)
@@ -122,10 +127,17 @@ actor BrokerConnection {
                 try serve(Client(options, handler: intake), intake) {
                     backoff.reset()
                     reported = ""
+                    subscribedAt = .now
                 }
             } catch {
                 let message = String(describing: error)
                 health.set(.broker, name, .failing(message))
+                let hasRival = presence.rival(of: name) != nil
+                if let verdict = takeovers.ended(end(error, subscribedAt), hasRival: hasRival, at: .now) {
+                    tell(verdict, message)
+                    wake.wait(verdict.pause)
+                    continue
+                }
                 let pause = backoff.next()
                 // The same error again and again says nothing new.
                 log.log(
@@ -150,6 +162,7 @@ actor BrokerConnection {
         try client.connect()
         var outcome = ReadOutcome.drained
         var isReady = false
+        var granted: [String] = []
         var isIdle = false
         // What was read is settled: from here on other rules may hold.
         while !wake.isStopping, journal.hasRoom, try !takeOrders(intake) {
@@ -167,6 +180,10 @@ actor BrokerConnection {
             }
             if let failure = intake.failure { throw failure }
             try intake.resubscribe(ifRefusedFor: Self.resubscribeInterval)
+            if intake.granted != granted {
+                granted = intake.granted
+                presence.joined(groups(granted), session: name)
+            }
             health.set(.broker, name, intake.state)
             if intake.state == .working, !isReady {
                 isReady = true
@@ -176,8 +193,28 @@ actor BrokerConnection {
                     "subscribed", metadata: ["broker": "\(name)", "topics": "\(intake.filters.joined(separator: " "))"])
             }
         }
+        if wake.isStopping { try leaveGroups(client, intake) }
         // Everything that was read is acknowledged: a clean end loses nothing.
         client.disconnect()
+    }
+
+    private func end(_ error: any Error, _ subscribedAt: ContinuousClock.Instant?) -> Takeovers.End {
+        guard let error = error as? MQTTError, let subscribedAt else { return .other }
+        if error.reason == .sessionTakenOver { return .takenOver }
+        let isClosed = error.code == .connectionLost && error.reason == nil || error.errno == ECONNRESET
+        return isClosed ? .closed(after: .now - subscribedAt) : .other
+    }
+
+    private func tell(_ verdict: Takeovers.Verdict, _ message: String) {
+        log.log(
+            level: verdict.isTold ? .error : .debug,
+            verdict.isCertain
+                ? "another client uses this client id, and the broker gives it the session: each needs a client_id of its own"
+                : "the broker ends the connection again and again: another client seems to use this client id; each needs one of its own",
+            metadata: [
+                "broker": "\(name)", "other": "\(presence.rival(of: name)?.description ?? "not known")",
+                "pause": "\(verdict.pause)", "error": "\(message)",
+            ])
     }
 
     /// Goes by the orders that came last.
@@ -186,12 +223,14 @@ actor BrokerConnection {
         guard let fresh = newOrders.withLock({ $0.take() }) else { return false }
         let needsNewConnection = fresh.needsNewConnection(after: orders)
         orders = fresh
+        // What is not wanted any more is not served from now on.
+        presence.joined(groups(intake.granted.filter(fresh.filters.contains)), session: name)
         try intake.reload(filters: fresh.filters, fresh.rules, session: name)
         return needsNewConnection
     }
 
     /// Fills the batch.
-    private func read(_ client: Client, _ intake: MessageIntake) throws -> ReadOutcome {
+    func read(_ client: Client, _ intake: MessageIntake) throws -> ReadOutcome {
         while intake.messageCount < Self.batchMessages, intake.byteCount < journal.batchSize {
             let outcome = try client.read(limit: Self.readStep)
             if outcome != .limit { return outcome }
@@ -215,7 +254,7 @@ actor BrokerConnection {
     }
 
     /// Has the batch accepted, then lets the acknowledgements leave.
-    private func settle(_ client: Client, _ intake: MessageIntake) throws {
+    func settle(_ client: Client, _ intake: MessageIntake) throws {
         let isNew = intake.messageCount > 0
         if isNew {
             let taken = intake.take()

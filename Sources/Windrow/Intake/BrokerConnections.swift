@@ -16,16 +16,18 @@ final class BrokerConnections: Sendable {
     private let make: @Sendable (BrokerConnection.Orders) throws -> BrokerConnection
     private let health: DomainHealth
     private let metrics: DomainMetrics
+    private let presence: Presence
     private let log: Logger
 
     /// - Parameter make: a connection that does not run yet.
     init(
-        health: DomainHealth, metrics: DomainMetrics, log: Logger,
+        health: DomainHealth, metrics: DomainMetrics, presence: Presence, log: Logger,
         make: @escaping @Sendable (BrokerConnection.Orders) throws -> BrokerConnection
     ) {
         (started, start) = AsyncStream.makeStream()
         self.health = health
         self.metrics = metrics
+        self.presence = presence
         self.log = log
         self.make = make
     }
@@ -59,6 +61,7 @@ final class BrokerConnections: Sendable {
                 connection.stop()
             }
             state.running = connections
+            presence.have(sessions: Array(connections.keys))
             for connection in fresh {
                 health.set(.broker, connection.name, .failing("not tried yet"))
                 start.yield(connection)
@@ -76,6 +79,7 @@ final class BrokerConnections: Sendable {
                     await connection.run()
                     let isGone = self.state.withLock { $0.running[connection.name] !== connection }
                     guard isGone else { return }
+                    self.presence.joined([], session: connection.name)
                     self.health.remove(.broker, connection.name)
                     self.metrics.removed(broker: connection.name)
                 }

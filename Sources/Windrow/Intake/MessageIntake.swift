@@ -67,6 +67,7 @@ final class MessageIntake: ClientHandler {
         keptPayload = payloadLimit
         largestMessage = journal.largestMessage
         subscriptions = SubscriptionState(filters: filters, journal: journal, session: session)
+        lastUnsubscribed = nil
         failure = nil
         _ = take()
     }
@@ -78,6 +79,11 @@ final class MessageIntake: ClientHandler {
 
     /// Whether all subscriptions are in force.
     var state: DomainHealth.State { subscriptions?.health ?? .failing("not connected") }
+
+    /// The subscriptions that the broker has granted.
+    var granted: [String] { subscriptions?.granted ?? [] }
+    /// Which request to unsubscribe was answered last.
+    private(set) var lastUnsubscribed: MessageID?
 
     /// Takes what has come, and begins anew.
     func take() -> Taken {
@@ -153,6 +159,7 @@ final class MessageIntake: ClientHandler {
     }
 
     func unsubscribed(_ messageID: MessageID) {
+        lastUnsubscribed = messageID
         if subscriptions?.unsubscribed(messageID) == true, let nextDecoder {
             decoder = nextDecoder
             self.nextDecoder = nil

@@ -13,6 +13,8 @@ struct SubscriptionState {
     private var unsubscribe: MessageID?
     private var isUnsubscribing = false
     private var isSubscribed = false
+    /// By the broker's last answer.
+    private(set) var granted: [String] = []
     private var refusals: [(filter: String, reason: ReasonCode)] = []
     private(set) var refusedSince: ContinuousClock.Instant?
 
@@ -62,6 +64,8 @@ struct SubscriptionState {
         refusals = zip(filters, results).compactMap { filter, result in
             if case .refused(let reason) = result { (filter, reason) } else { nil }
         }
+        let refused = Set(refusals.map(\.filter))
+        granted = filters.filter { !refused.contains($0) }
         refusedSince = refusals.isEmpty ? nil : .now
         isSubscribed = true
         return refusals.filter { !before.contains($0.filter) }

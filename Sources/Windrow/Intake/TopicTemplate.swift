@@ -61,6 +61,12 @@ public struct TopicTemplate: Hashable, Sendable {
         self.levels = levels
     }
 
+    /// Whether it is a share of the messages that is subscribed to.
+    public var isShared: Bool { levels[0].start > 0 }
+
+    /// Levels of the topics.
+    var depth: Int { levels.count }
+
     /// What to subscribe to: the template with `+` for `{node}` and `{tag}`.
     public var filter: String {
         let share = String(decoding: bytes[..<levels[0].start], as: UTF8.self)

@@ -34,6 +34,14 @@ struct JournalLock: ~Copyable, Sendable {
     /// The last position that a journal gave away.
     typealias Noted = (journal: NodeUUID, position: JournalPosition)
 
+    /// Whether a process has the journal in the folder open just now.
+    static func isHeld(in folder: String) -> Bool {
+        let descriptor = open(folder + "/lock", O_RDWR | O_CLOEXEC)
+        guard descriptor >= 0 else { return false }
+        defer { close(descriptor) }
+        return flock(descriptor, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK
+    }
+
     private struct Note {
         var journal: NodeUUID
         var position: Int64

@@ -23,6 +23,9 @@ actor Dispatcher {
     private let progress: Progress
     private let budget: MemoryBudget
     private let receipts: Receipts
+    private let presence: Presence
+    /// Tells this run of the daemon from all others.
+    private let runID: String
     private let metrics: DomainMetrics
     private let reporter: DatabaseReporter
     private let log: Logger
@@ -38,6 +41,15 @@ actor Dispatcher {
     private var workedAt: ContinuousClock.Instant?
     /// When it was last seen whether the database can be reached, and whether it could.
     private let lastLook = Mutex<(at: ContinuousClock.Instant, succeeded: Bool)>((.now, false))
+    /// Of the connection.
+    private var locks = PresenceLocks()
+    private var attendedAt = ContinuousClock.now
+    /// Of the orders, on this connection; 0 when there were none.
+    private var attendedVersion = 0
+    private var rivals: [String: PresenceHolder] = [:]
+    /// PostgreSQL's processes of earlier connections: it may not have noticed yet that they are gone.
+    private var formerProcesses: Set<Int32> = []
+    private var process: Int32?
     /// The last batch given to the lanes.
     private var position = JournalPosition.start
     /// What each lane had committed before this start, or the last rewind: it is not given that again.
@@ -69,7 +81,7 @@ actor Dispatcher {
     init(
         domain: Live<Configuration.Domain>, database: DatabaseAccess, migrates: Bool, nodes: NodeIdentities,
         journal: Journal, handoff: Handoff, lanes: [Lane], progress: Progress, budget: MemoryBudget, receipts: Receipts,
-        metrics: DomainMetrics,
+        presence: Presence, runID: String, metrics: DomainMetrics,
         health: DomainHealth, log: Logger
     ) {
         executor = ThreadExecutor(name: "dispatch \(domain.current.name)")
@@ -86,6 +98,8 @@ actor Dispatcher {
         self.progress = progress
         self.budget = budget
         self.receipts = receipts
+        self.presence = presence
+        self.runID = runID
         self.metrics = metrics
         reporter = DatabaseReporter(component: "catalog", server: database.server, health: health, log: log)
         ticket = database.server.makeTicket()
@@ -108,6 +122,7 @@ actor Dispatcher {
     func run() async {
         guard start() else { return }
         loop: while true {
+            attend()
             let goesOn: Bool
             let timeout = noted < position ? min(Self.trimInterval, probeInterval) : probeInterval
             switch handoff.next(after: position, timeout: timeout) {
@@ -135,6 +150,8 @@ actor Dispatcher {
     /// too.
     private func rest() async {
         let idleSince = workedAt.map { ContinuousClock.now - $0 } ?? .seconds(3600)
+        // Others rely on what its locks tell, and it may have to leave a group at any moment.
+        if presence.isInGroups { return probeIfDue() }
         if connection != nil {
             guard idleSince > DatabaseAccess.patience || database.server.wantsConnection else { return probeIfDue() }
             disconnect()
@@ -195,7 +212,8 @@ actor Dispatcher {
                 log.notice("continuing with what the journal holds", metadata: ["batches": "\(waiting)"])
             } else {
                 // All domains start at once, and most of them have nothing to do.
-                disconnect()
+                attend()
+                if !presence.isInGroups { disconnect() }
             }
         } catch {
             log.error("cannot count what the journal holds", metadata: ["error": "\(error)"])
@@ -500,15 +518,59 @@ actor Dispatcher {
         askedAt = .now
     }
 
+    /// Says to other daemons what the broker connections want said. Failing is harmless: the next connection does it anew, or the same
+    /// one a little later.
+    private func attend() {
+        let isChanged = presence.isChanged(since: attendedVersion)
+        let isTime = ContinuousClock.now - attendedAt >= Self.probeInterval
+        // Without a connection, somebody else makes the next one: nothing that waits in the journal waits for this.
+        guard isChanged || isTime, let connection, connection.isUsable else { return }
+        attendedAt = .now
+        let orders = presence.orders
+        guard isChanged || locks.version != orders.version || locks.lacks(orders) else { return }
+        attendedVersion = orders.version
+        do throws(PostgresError) {
+            if hasSeveralHosts { try connection.ping(within: Self.promptProbeTime) }
+            if process == nil { process = try connection.execute("SELECT pg_backend_pid()").int32(0, 0) }
+            let taken = try locks.follow(orders, run: runID, connection)
+            // All locks of earlier connections are free, or these would not have been had.
+            if taken.isEmpty { formerProcesses = [] }
+            tell(try PresenceLocks.holders(ofSessions: taken, connection))
+            for leaving in orders.leaving {
+                let served = leaving.groups.filter { presence.isServed($0, besides: leaving.session) }
+                presence.left(try locks.leave(leaving, served: served, connection), leaving)
+            }
+        } catch {
+            if error.endsConnection { return failed(error, doing: "tell other daemons of this one") }
+            log.warning("cannot tell other daemons of this one", metadata: ["error": "\(error)"])
+        }
+    }
+
+    /// Two daemons with one client id end each other's connections to the broker.
+    private func tell(_ found: [String: PresenceHolder]) {
+        let others = found.filter { !formerProcesses.contains($0.value.processID) }
+        for (session, holder) in others where rivals[session] != holder {
+            log.error(
+                "another windrow uses this client id, and the broker gives it the session: each daemon needs a client_id of its own",
+                metadata: ["broker": "\(session)", "other": "\(holder)"])
+        }
+        for session in rivals.keys where others[session] == nil {
+            log.notice("no other windrow uses this client id any more", metadata: ["broker": "\(session)"])
+        }
+        rivals = others
+        presence.found(rivals: others)
+    }
+
     private func probeIfDue() {
         if .now - askedAt >= probeInterval { probe() }
     }
 
-    /// A probe that leaves no connection where there was none.
+    /// A probe that leaves no connection where there was none and none is needed.
     private func look() {
         let wasConnected = connection != nil
         probe()
-        if !wasConnected { disconnect() }
+        attend()
+        if !wasConnected, !presence.isInGroups { disconnect() }
     }
 
     /// Has an idle dispatcher look at the database when it is time: each look costs the server a process, so the domains take turns, one a
@@ -558,6 +620,10 @@ actor Dispatcher {
         catalog.forget()
         timeline = found
         connection = fresh
+        locks = PresenceLocks()
+        attendedVersion = 0
+        if let process { formerProcesses.insert(process) }
+        process = nil
         askedAt = .now
         return fresh
     }

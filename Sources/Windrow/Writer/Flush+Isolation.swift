@@ -45,6 +45,7 @@ extension Flush {
         // A constraint that is deferred must fail where its row is, not at COMMIT.
         try connection.script("BEGIN; SET CONSTRAINTS ALL IMMEDIATE")
         do {
+            try lock(ranges.map(\.id.number), connection)
             try bisect(ranges[...], connection) { part throws(PostgresError) in
                 var columns = FlushPlan.Ranges()
                 for (id, range) in part { columns.append(id, range) }

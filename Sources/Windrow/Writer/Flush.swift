@@ -30,6 +30,7 @@ struct FlushOutcome: Equatable, Sendable {
 ///
 /// A crash before COMMIT leaves nothing of it; after it, all, with the position that keeps it from being done again.
 struct Flush {
+    private let lockSeries: String
     private let deleteRanges: String
     private let copyPoints: String
     private let updateStored: String
@@ -49,6 +50,11 @@ struct Flush {
         self.point = point
         self.journal = UUIDBytes(journal)
         self.lane = Int32(lane)
+        // Two daemons may replace windows of one series at the same moment. Neither's DELETE would see the points that the other has not
+        // committed yet, and the points of both would stay.
+        lockSeries = """
+            SELECT FROM \(schema.qualified("series")) WHERE id = ANY ($1) ORDER BY id FOR NO KEY UPDATE
+            """
         // The planner leaves out the partitions that a statement names no time of, however many there are.
         func within(_ first: String, _ last: String) -> String {
             engine.isDividedByTime ? " AND p.ts BETWEEN \(first) AND \(last)" : ""
@@ -185,6 +191,7 @@ struct Flush {
         for (_, window) in windows { outcome.superseded += window.receivedCount - window.points.count }
         var plan = plan
         try connection.transaction { () throws(PostgresError) in
+            try lock(plan.deletes.series, connection)
             outcome.deletions = try delete(plan.deletes, connection)
             try sortOut(&plan, &outcome)
             if plan.copy.rowCount > 0 {
@@ -292,6 +299,13 @@ struct Flush {
                 message: "the database has a later position of this journal's lane \(lane)",
                 hint: "Does another daemon run with a copy of this journal? Stop one of them and restart the other.")
         }
+    }
+
+    /// Waits until no other transaction replaces windows of these series. Comes before anything else in its transaction: so who waits
+    /// holds up nobody, and what the one before has committed is seen.
+    func lock(_ series: [Int32], _ connection: Connection) throws(PostgresError) {
+        if series.isEmpty { return }
+        try connection.execute(lockSeries, [.int4Array(series)])
     }
 
     func delete(_ ranges: FlushPlan.Ranges, _ connection: Connection) throws(PostgresError) -> [FlushOutcome.Deletion] {

@@ -125,6 +125,35 @@ private let journal = NodeUUID(high: 7, low: 7)
         #expect(try stored() == [10: 5, 20: 2])
     }
 
+    @Test("of a window that two daemons replace at the same moment, the points of the later commit alone stay")
+    func concurrentReplacement() throws {
+        let other = Flush(
+            schema: fixture.schema, journal: NodeUUID(high: 8, low: 8), lane: 0, engine: .plain)
+        nonisolated(unsafe) let (connection, observer) = (try fixture.connect(), try fixture.connect())
+        let hasWritten = DispatchSemaphore(value: 0)
+        let isDone = DispatchSemaphore(value: 0)
+        Thread.detachNewThread { [series] in
+            _ = try? other.run(
+                [(series, window([(.replace(range(0, 100)), [point(10, 1)])]))], newest: [series: .empty],
+                expectsUpdates: false, through: JournalPosition(1), on: connection
+            ) { _ in
+                hasWritten.signal()
+                // Only a flush that waits for this one deletes what it has written.
+                try? waitUntil("the other flush waits", timeout: .seconds(5)) {
+                    try observer.execute(
+                        "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+                    ).count == 1
+                }
+            }
+            isDone.signal()
+        }
+        hasWritten.wait()
+        let outcome = try run(window([(.replace(range(0, 100)), [point(20, 2)])]), newest: .empty)
+        isDone.wait()
+        #expect(outcome.deletions.map(\.deleted) == [1])
+        #expect(try stored() == [20: 2])
+    }
+
     @Test("the position is committed with the points, or neither is")
     func position() throws {
         let positions = LanePositions(schema: fixture.schema, journal: journal)

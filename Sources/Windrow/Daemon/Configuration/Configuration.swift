@@ -39,6 +39,9 @@ public struct Configuration: Hashable, Sendable {
 
 /// Where and how large the journals are. Every domain has one of its own, in the folder that bears its name.
 public struct JournalConfiguration: Hashable, Sendable {
+    /// Of a domain's journal.
+    func folder(of domain: Configuration.Domain) -> String { directory + "/" + domain.name }
+
     /// The folder that holds one folder per domain.
     public var directory: String
     /// Bytes per domain; 1 MiB to 16 TiB, which is SQLite's own bound with pages of 4 KiB.

@@ -155,7 +155,7 @@ struct ConfigurationProblemTests {
                 "windrow.yaml:1: \"a\\nb\": unknown key. Accepted here: log_level, http, journal, limits, domains"),
             BadConfiguration(
                 "journal: 5\nlimits: [5]\n" + minimalConfiguration,
-                "windrow.yaml:1: journal: expected a mapping (keys: directory, max_size, max_dead_letters), found a single value",
+                "windrow.yaml:1: journal: expected a mapping (keys: directory, max_size, keep, max_dead_letters), found a single value",
                 "windrow.yaml:2: limits: expected a mapping (keys: memory), found a list"),
             BadConfiguration(
                 "http: {admin: 8081}\njournal: {max_size: 100, max_dead_letters: 1023KiB, directory: }\nlimits: {memory: 2m}\n"
@@ -210,12 +210,12 @@ struct ConfigurationProblemTests {
             .domain(
                 "keys: demo.keys",
                 "windrow.yaml:4: domains.demo.keys: unknown key; did you mean `keys_file`? "
-                    + "Accepted here: postgres, schema, storage, unknown_nodes, lanes, flush, timestamps, replace, silent_after, keys_file, mqtt"
+                    + "Accepted here: postgres, schema, commit, storage, unknown_nodes, lanes, flush, timestamps, replace, silent_after, keys_file, mqtt"
             ),
             .domain(
                 "unknown-nodes: create",
                 "windrow.yaml:4: domains.demo.unknown-nodes: unknown key; did you mean `unknown_nodes`? "
-                    + "Accepted here: postgres, schema, storage, unknown_nodes, lanes, flush, timestamps, replace, silent_after, keys_file, mqtt"
+                    + "Accepted here: postgres, schema, commit, storage, unknown_nodes, lanes, flush, timestamps, replace, silent_after, keys_file, mqtt"
             ),
             .broker(
                 "broker: mqtt://h\nclientID: w\nqos: 1",
@@ -299,7 +299,7 @@ struct ConfigurationProblemTests {
                 "domains:\n  a:\n  b: dbname=b password=hush\n  c:\n    postgres: ''\n    mqtt: []",
                 "windrow.yaml:2: domains.a: missing key `postgres`",
                 "windrow.yaml:2: domains.a: missing key `mqtt` or `keys_file`: where do points come from?",
-                "windrow.yaml:3: domains.b: expected a mapping (keys: postgres, schema, storage, unknown_nodes, lanes, flush, timestamps, "
+                "windrow.yaml:3: domains.b: expected a mapping (keys: postgres, schema, commit, storage, unknown_nodes, lanes, flush, timestamps, "
                     + "replace, silent_after, keys_file, mqtt), found a single value",
                 "windrow.yaml:5: domains.c.postgres: expected a libpq connection string, found an empty text",
                 "windrow.yaml:6: domains.c.mqtt: expected a list of brokers, each with a topic or more to take points from, "

@@ -243,6 +243,29 @@ import WindrowTestSupport
         try twins.first.startAndWait()
         try waitUntil("all is stored") { try twins.count() == 1000 }
     }
+
+    @Test(
+        "what a daemon that was killed had not acknowledged reaches another one that is lent its client id, by a reload"
+    )
+    func lentClientID() throws {
+        let twins = try Twins { _, root in Twins.shared(root) }
+        try twins.startAndWait()
+        // Its messages are sent, and it acknowledges none.
+        twins.first.signal(SIGSTOP)
+        try publish(twins, 0..<1000)
+        try twins.first.kill()
+        try waitUntil("the other one has its share") { try twins.count() == 500 }
+        let lent = """
+                mqtt:
+                  - broker: mqtt://127.0.0.1:\(twins.mqttPort)
+                    client_id: \(twins.clientID(0))
+                    subscriptions:
+
+            """
+        try twins.second.edit("    mqtt:\n", to: lent + Twins.shared(twins.root) + "\n")
+        twins.second.signal(SIGHUP)
+        try waitUntil("all is stored") { try twins.count() == 1000 }
+    }
 }
 
 @Suite(.serialized) struct ClientIDTests {

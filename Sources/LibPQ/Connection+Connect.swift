@@ -11,7 +11,7 @@ extension Connection {
         // libpq lets a later parameter override an earlier one, and `dbname` stands for all that conninfo holds.
         let parameters =
             [
-                ("connect_timeout", hasOthers ? "2" : "5"),
+                ("connect_timeout", hasOthers ? "\(patienceOfSeveral.components.seconds)" : "5"),
                 ("application_name", applicationName),
                 ("keepalives_idle", hasOthers ? "3" : "30"),
                 ("keepalives_interval", hasOthers ? "1" : "10"),

@@ -6,7 +6,7 @@ extension Connection {
     typealias Operation = PostgresError.Operation
 
     /// The deadline for a call that begins, or makes progress, now.
-    var newDeadline: Deadline { Deadline(after: statementTimeout + grace) }
+    var newDeadline: Deadline { Deadline(after: patience ?? statementTimeout + grace) }
 
     /// The handle, for a call that begins.
     func open(_ operation: Operation) throws(PostgresError) -> OpaquePointer {

@@ -4,12 +4,15 @@ internal import CLibPQ
 ///
 /// The invariants. After every call the connection is either idle on the protocol level, with all results read, or
 /// closed: an error that leaves its state unknown closes it, and `isUsable` tells. And no call but `init` waits
-/// longer than `statementTimeout` plus `grace` for a server that gives no sign: the server's own `statement_timeout`
-/// comes first and is kind `server`, `queryCanceled`; this side's deadline is for a server or a network that hangs,
+/// longer than `statementTimeout` plus `grace`, or `patience`, for a server that gives no sign: the server's own
+/// `statement_timeout` comes first and is kind `server`, `queryCanceled`; this side's deadline is for a server or a network that hangs,
 /// and is kind `timedOut`. The waiting is `poll(2)` on libpq's socket in nonblocking mode.
 ///
 /// Not Sendable: one handle, one thread at a time.
 public final class Connection {
+    /// How long a call waits for a sign of the server; nil for `statementTimeout` plus `grace`. For one who had rather ask another host
+    /// soon: what the server is doing then goes on there, and may take effect.
+    public var patience: Duration?
     /// How much longer than the server's own limit this side waits. Tests shorten it.
     var grace = Duration.seconds(5)
 
@@ -41,10 +44,11 @@ public final class Connection {
     ///     these defaults: `connect_timeout=5`, `application_name`, keepalives after 30 s, every 10 s, three times,
     ///     `tcp_user_timeout=30000`, `target_session_attrs=read-write`. Where it names several hosts, another one may have taken
     ///     over: `connect_timeout=2`, keepalives after 3 s, every second, three times, `tcp_user_timeout=6000`. The session is
-    ///     always in UTF-8.
+    ///     always in UTF-8, and its transactions are READ COMMITTED unless they say otherwise, whatever the role's default is.
     ///   - applicationName: shown in `pg_stat_activity`.
     ///   - firstHost: which of several hosts is tried first; the others follow in their order.
-    ///   - statementTimeout: set on the server as `statement_timeout`; 1 ms to 24 days.
+    ///   - statementTimeout: set on the server as `statement_timeout`; 1 ms to 24 days. The server, too, is told to end the session
+    ///     when this host is silent for a minute.
     /// - Throws: `usage` for a malformed connection string; `connectionFailed`, the message with a part for each host;
     ///   or as `execute` if setting the timeout fails.
     public init(
@@ -63,10 +67,27 @@ public final class Connection {
         serverVersion = Int(PQserverVersion(handle))
         backendID = PQbackendPID(handle)
         // If it throws, deinit closes: everything is initialized by now.
-        _ = try run("SET statement_timeout = \(self.statementTimeout.milliseconds)", .connect)
+        if hosts.count > 1 { patience = Self.patienceOfSeveral }
+        _ = try run(settings, .connect)
+        patience = nil
+    }
+
+    /// Of the session. A server that does not notice that this host is gone would keep its locks for hours. Who has waited for a lock
+    /// must see what the one before has committed, whatever the role's default isolation is.
+    private var settings: String {
+        var settings = [
+            "statement_timeout = \(statementTimeout.milliseconds)", "tcp_keepalives_idle = 30",
+            "tcp_keepalives_interval = 10", "tcp_keepalives_count = 3",
+            "default_transaction_isolation = 'read committed'",
+        ]
+        if serverVersion >= 120_000 { settings.append("tcp_user_timeout = 60000") }
+        return settings.map { "SET \($0)" }.joined(separator: "; ")
     }
 
     deinit { close() }
+
+    /// Of several hosts each is given so long to answer.
+    static let patienceOfSeveral = Duration.seconds(2)
 
     /// How many hosts a connection string names; 1 when it cannot be read.
     public static func hostCount(of conninfo: String) -> Int {

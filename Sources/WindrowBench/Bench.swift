@@ -140,7 +140,7 @@ struct Bench {
 
     /// Two daemons beside one with as many lanes.
     private func several() throws -> [Measurement] {
-        let workload = Workload(messages: scaled(20_000), pointsPerMessage: 100, series: 1000)
+        let workload = Workload(messages: scaled(100_000), pointsPerMessage: 100, series: 1000)
         let name = "MQTT, 100 points a message, two daemons of one lane"
         var runs: [(windrow: Double, limit: Double)] = []
         var cpu: [Double] = []

@@ -92,7 +92,8 @@ extension TopicFilter {
     init(argument text: String) throws {
         guard let filter = TopicFilter(text) else {
             throw ValidationError(
-                "expected an MQTT filter, in which + is a whole level and # is the last one; found \(text)")
+                "expected an MQTT filter, in which + is a whole level and # is the last one, or a subscription's topic, such as "
+                    + "$share/windrow/nodes/{node}/{tag}; found \(text)")
         }
         self = filter
     }

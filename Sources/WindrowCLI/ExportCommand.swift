@@ -10,7 +10,8 @@ struct ExportCommand: ParsableCommand {
             number to the last bit, timestamps to the microsecond. Points that another writer has stored as NaN or infinite are left out, \
             and so are timestamps outside the years 0 to 9999; of the former it tells how many.
 
-            A file appears under its name when it is complete. It is deflated if the name ends with .gz.
+            A file appears under its name when it is complete. It is deflated if the name ends with .gz. If PostgreSQL goes away or fails over \
+            meanwhile, the file is begun anew; what stands on standard output cannot be.
             """)
 
     @OptionGroup var options: ConfigurationOptions
@@ -51,12 +52,24 @@ struct ExportCommand: ParsableCommand {
         var selection = ExportSelection()
         (selection.nodes, selection.tags, selection.start, selection.end) = (node, tag, start, end)
         let started = ContinuousClock.now
+        var isAway = false
         let done = try describingErrors(of: domain.name) {
             defer { progress.clear() }
             do {
                 return try Export(
                     of: domain, selection, as: format,
                     report: { progress.show(share: $0.share, points: $0.points) },
+                    waits: { error in
+                        progress.clear()
+                        if !isAway { printError("\(error); trying again for \(Export.patienceText)") }
+                        isAway = true
+                    },
+                    beginsAnew: {
+                        printError(
+                            "PostgreSQL is back, and what was read of it is of a moment that is gone: the export begins anew"
+                        )
+                        isAway = false
+                    },
                     isInterrupted: { Interrupt.isReceived }
                 ).run(to: output, replaces: force)
             } catch is OutputClosed {

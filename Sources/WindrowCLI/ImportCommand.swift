@@ -14,6 +14,7 @@ struct ImportCommand: ParsableCommand {
             what this reads.
 
             An import that was interrupted, in whatever way, goes on where it was when the same command is given again with the same file. \
+            It follows a failover by itself, if the connection string names all hosts. \
             It stops at a line that cannot be read, unless --skip-bad says where such lines are to go.
 
             Ends with 0 when all is imported, 65 when lines cannot be, 66 when a file cannot be read, 69 when PostgreSQL is not reachable, \
@@ -84,6 +85,9 @@ struct ImportCommand: ParsableCommand {
                             printError("\(why); trying again for \(Import.patienceText)")
                         }
                         progress.show(share: report.share, points: report.points, "waiting for PostgreSQL")
+                    case .following:
+                        progress.clear()
+                        printError("PostgreSQL has failed over; the import goes on from where the promoted host stands")
                     }
                     wasAway = if case .waiting = report.phase { true } else { false }
                 },

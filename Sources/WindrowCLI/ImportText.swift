@@ -14,6 +14,11 @@ enum ImportText {
         if let place = summary.resumedAt {
             lines.append("  counted from line \(grouped(place.lines + 1)) on, where it was resumed")
         }
+        if summary.failovers > 0 {
+            lines.append(
+                "  PostgreSQL failed over \(counted(summary.failovers, "time")); what it had lost was written once more and is counted twice"
+            )
+        }
         if totals.emptied > 0 {
             lines.append(
                 "  \(counted(totals.emptied, "window")) replaced, from which \(counted(totals.deleted, "point")) deleted"

@@ -91,6 +91,11 @@ struct MigrateCommand: ParsableCommand {
             \(grouped(summary.compared)) compared\(verify ? " one by one" : "")
             \(domain.name): the table that was there before is point_old; windrow migrate --drop-old drops it
             """)
+        if domain.storage.engine == .partitions {
+            Swift.print(
+                "\(domain.name): restart daemons that were started before, so that they make partitions ahead of need"
+                    + (domain.storage.retention == nil ? "" : " and drop old ones"))
+        }
     }
 
     private func conversion(_ domain: Configuration.Domain) throws -> Conversion {

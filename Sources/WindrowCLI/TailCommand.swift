@@ -7,7 +7,8 @@ struct TailCommand: AsyncParsableCommand {
         commandName: "tail", abstract: "Show messages and requests as they are accepted or rejected, live.",
         discussion: """
             Asks the running daemon through http.admin, until Ctrl-C. An element of an HTTP request shows as nodes/ID/TAG. What comes \
-            too fast to be shown is counted, and never holds the daemon up.
+            too fast to be shown is counted, and never holds the daemon up. It subscribes to nothing at the broker, and takes no message \
+            from anybody.
             """)
 
     @OptionGroup var options: ConfigurationOptions

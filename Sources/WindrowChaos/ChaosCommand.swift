@@ -94,6 +94,7 @@ struct ChaosCommand: ParsableCommand {
             leftOut.append((.clock, "there is no libfaketime"))
         }
         if Sanitizer.isOn { leftOut.append((.clock, "libfaketime and a sanitizer do not go together")) }
+        if daemons == 1 { leftOut.append((.absence, "it takes --daemons 2")) }
         leftOut.removeAll { !chosen.contains($0.0) }
         return (chosen.filter { kind in !leftOut.contains { $0.0 == kind } }, leftOut)
     }

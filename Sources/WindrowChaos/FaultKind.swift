@@ -3,6 +3,7 @@ enum FaultKind: String, CaseIterable {
     case kill
     case points
     case stop
+    case absence
     case postgresKill = "postgres-kill"
     case terminate
     case postgresPause = "postgres-pause"
@@ -31,6 +32,8 @@ enum FaultKind: String, CaseIterable {
         case .kill: "SIGKILL of the daemon, and a start"
         case .points: "the daemon kills itself between two steps of its work (debug builds), and is started again"
         case .stop: "SIGTERM of the daemon, and a start"
+        case .absence:
+            "SIGKILL of one of several daemons, and a start half a minute later: meanwhile another one takes what the broker keeps for it"
         case .postgresKill: "SIGKILL of PostgreSQL, and a start after a while"
         case .terminate: "pg_terminate_backend of the daemon's sessions, again and again"
         case .postgresPause: "SIGSTOP of all PostgreSQL processes for a while"

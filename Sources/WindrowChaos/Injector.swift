@@ -13,6 +13,7 @@ struct Injector {
         case .kill: return try kill(&generator)
         case .points: return try points(injection.round, &generator)
         case .stop: return try stop(&generator)
+        case .absence: return try absence(&generator)
         case .clock: return try clock(&generator)
         case .descriptors: return try descriptors(&generator)
         case .postgresKill: return try postgresKill(&generator)
@@ -73,6 +74,20 @@ extension Injector {
         try stage.wait(generator.seconds(0...0.5))
         try stage.subject.start()
         return "SIGTERM, ended after \(Self.text(took)), started"
+    }
+
+    private func absence(_ generator: inout Generator) throws -> String {
+        try stage.subject.kill()
+        // Others miss it for ten seconds, and look every five.
+        let pause = generator.seconds(20...30)
+        try stage.wait(pause)
+        let adopted =
+            "took over what the broker kept for a daemon that is gone broker=\"mqtt://127.0.0.1:\(stage.cluster.brokerProxy.port) as \(stage.subject.sharedClientID)\""
+        if !stage.subjects.contains(where: { $0.process.log.contains(adopted) }) {
+            stage.course.fail("no other daemon took what the broker kept for one that was away for \(Self.text(pause))")
+        }
+        try stage.subject.start()
+        return "SIGKILL, started after \(Self.text(pause))"
     }
 
     /// The steps between which a debug build of the daemon can be told to kill itself.

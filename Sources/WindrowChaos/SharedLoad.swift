@@ -35,7 +35,7 @@ struct SharedLoad: Load {
         model.apply(edit, injection: injection)
         return Handover(
             packet: PublishPacket.Body(
-                topic: "shared/\(edit.series)", overwrite: nil,
+                topic: "\(Subject.sharedRoot)/\(edit.series)", overwrite: nil,
                 payload: Payload.mqtt(edit, statesMode: mode != .insert)),
             points: points.count)
     }

@@ -154,12 +154,14 @@ final class Stage {
 
     /// Waits until all that the broker has for the daemon is in PostgreSQL. Nobody may be sending.
     func drain() throws {
-        // The broker hands the messages of a session over in order: when the last one is accepted, all are.
-        let last = subjects.map { subject in (subject: subject, edit: probe("last")) }
+        // The broker hands the messages of a session over in order: when the last one is accepted, all are. Those of the group it deals
+        // to the daemons in turn.
+        let roots = subjects.map(\.root) + (subjects.count > 1 ? subjects.map { _ in Subject.sharedRoot } : [])
+        let last = roots.map { root in (root: root, edit: probe("last")) }
         let publisher = try BacklogPublisher(port: cluster.home.mqttPort)
         try publisher.publish(last.count) { place in
-            let (subject, edit) = last[place]
-            return ("\(subject.root)/\(edit.series)", Payload.mqtt(edit, statesMode: false))
+            let (root, edit) = last[place]
+            return ("\(root)/\(edit.series)", Payload.mqtt(edit, statesMode: false))
         }
         try waitUntil("the broker's last messages are stored", timeout: Self.patience) {
             let rows = try cluster.connection().execute(

@@ -21,6 +21,10 @@ final class Subject {
     let number: Int
     /// The first level of topics of which every message comes to this daemon.
     let root: String
+    /// Of the session that shares a subscription with the other daemons'.
+    let sharedClientID: String
+    /// The first level of topics of which every message comes to one of the daemons.
+    static let sharedRoot = "shared"
     /// The last dead letter that was read from the journal.
     var lastDeadLetter: Int64 = 0
 
@@ -40,7 +44,15 @@ final class Subject {
                         max_gap: 365d
                         max_span: 365d
             """
-        let shared = "          - topic: $share/chaos/shared/{node}/{tag}"
+        sharedClientID = "windrow-chaos-\(number)-shared"
+        // A session of its own, as others adopt only that.
+        let shared = """
+                  - broker: mqtt://127.0.0.1:\(cluster.brokerProxy.port)
+                    client_id: \(sharedClientID)
+                    keep_alive: 5s
+                    subscriptions:
+                      - topic: $share/chaos/\(Self.sharedRoot)/{node}/{tag}
+            """
         let more = (number == 0 ? [stream] : []) + (count > 1 ? [shared] : [])
         process = try DaemonProcess(
             domains: """

@@ -13,10 +13,7 @@ public final class Sandbox: Sendable {
     public static let shared: Sandbox = {
         do {
             let sandbox = try Sandbox()
-            atexit {
-                Sandbox.shared.down()
-                Sandbox.shared.folder.remove()
-            }
+            sandbox.stopAtExit()
             return sandbox
         } catch {
             fatalError("cannot start the sandbox: \(error)")
@@ -24,7 +21,9 @@ public final class Sandbox: Sendable {
     }()
 
     private let folder: TemporaryFolder
-    private let databases = Atomic(0)
+    /// Of all sandboxes: a standby has its primary's.
+    private static let databases = Atomic(0)
+    private static let stoppedAtExit = Mutex<[Sandbox]>([])
     private static let script = Project.root + "/deploy/sandbox"
 
     /// - Parameter mosquittoSettings: lines that follow the recommended settings.
@@ -45,6 +44,22 @@ public final class Sandbox: Sendable {
 
     deinit {
         down()
+    }
+
+    /// Stops the servers when the process ends: for a sandbox that lives as long, whose end runs no deinit.
+    public func stopAtExit() {
+        let isFirst = Self.stoppedAtExit.withLock { all in
+            all.append(self)
+            return all.count == 1
+        }
+        if isFirst {
+            atexit {
+                for sandbox in Sandbox.stoppedAtExit.withLock({ $0 }) {
+                    sandbox.down()
+                    sandbox.folder.remove()
+                }
+            }
+        }
     }
 
     /// The folder of the servers' data and logs.
@@ -82,7 +97,7 @@ public final class Sandbox: Sendable {
     /// Makes an empty database of its own for a test, and answers its connection string.
     /// - Parameter standby: the second host of the connection string.
     public func makeDatabase(or standby: Sandbox? = nil) throws -> String {
-        let name = "test_\(getpid())_\(databases.add(1, ordering: .relaxed).newValue)"
+        let name = "test_\(getpid())_\(Self.databases.add(1, ordering: .relaxed).newValue)"
         let connection = try Connection(conninfo(), applicationName: "windrow tests")
         try connection.execute("CREATE DATABASE \(quoteIdentifier(name))")
         return conninfo(database: name, or: standby)

@@ -6,10 +6,15 @@ public final class TemporaryFolder: Sendable {
     public let path: String
     private let isKept = Atomic(false)
 
-    /// - Parameter name: the beginning of the folder's name.
-    public init(_ name: String = "windrow-test") throws {
-        path =
-            FileManager.default.temporaryDirectory.appendingPathComponent("\(name).\(UUID().uuidString.prefix(8))").path
+    /// - Parameters:
+    ///   - name: the beginning of the folder's name.
+    ///   - inMemory: where to sync costs nothing, for tests that look at what files hold and not at how they came there.
+    public init(_ name: String = "windrow-test", inMemory: Bool = false) throws {
+        let memory = "/dev/shm"
+        let place =
+            inMemory && access(memory, W_OK) == 0
+            ? URL(fileURLWithPath: memory) : FileManager.default.temporaryDirectory
+        path = place.appendingPathComponent("\(name).\(UUID().uuidString.prefix(8))").path
         try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
     }
 

@@ -8,12 +8,10 @@ struct Conversion {
     private let folder: TemporaryFolder
 
     /// - Parameter rows: points that are there before, of 20 series from 1001 on, a minute apart.
-    init(rows: Int) throws {
-        station = try Station(domain: "    storage: {engine: plain}\n    lanes: 2")
+    init(rows: Int, _ sandbox: Sandbox = .shared) throws {
+        station = try Station(sandbox: sandbox, domain: "    storage: {engine: plain}\n    lanes: 2")
         folder = try TemporaryFolder("windrow-conversion")
-        let administrator = try Connection(
-            station.database.replacingOccurrences(of: "user=windrow", with: "user=postgres"), applicationName: "tests")
-        try administrator.script(
+        try asAdministrator(
             """
             CREATE SCHEMA partman; CREATE EXTENSION pg_partman SCHEMA partman;
             GRANT ALL ON SCHEMA partman TO windrow; GRANT ALL ON ALL TABLES IN SCHEMA partman TO windrow
@@ -32,6 +30,10 @@ struct Conversion {
     func want(_ engine: String) throws {
         let other = engine == "plain" ? "partitions" : "plain"
         try station.daemon.edit("{engine: \(other)}", to: "{engine: \(engine)}")
+    }
+
+    func asAdministrator(_ sql: String) throws {
+        try Connection(station.database + " user=postgres", applicationName: "windrow tests").script(sql)
     }
 
     func connect() throws -> Connection { try Connection(station.database, applicationName: "windrow tests") }

@@ -227,6 +227,30 @@ private struct Desk {
             ["-c", "set -o pipefail; \(Project.program("windrow")) export --config \(desk.configuration) | head -n 2"])
         #expect(head.status == 0 && head.errors.isEmpty, "\(head.errors)")
     }
+
+    @Test("an export to standard output whose server goes away says what to do")
+    func brokenOff() throws {
+        let desk = try Desk()
+        try desk.run(["import", try desk.write(60_000, to: "rows.csv"), "--epoch", "s", "--quiet"])
+        let (begun, goOn) = (desk.folder.path + "/begun", desk.folder.path + "/go-on")
+        // Nobody reads on, so it cannot go on either.
+        let task = try ChildProcess(
+            "/bin/bash",
+            [
+                "-c",
+                "set -o pipefail; \(Project.program("windrow")) export --config \(desk.configuration) | "
+                    + "(read -r; touch \(begun); until [[ -e \(goOn) ]]; do sleep 0.02; done; cat >/dev/null)",
+            ], output: desk.folder.path + "/out", errors: desk.folder.path + "/err")
+        try waitUntil("it has begun") { FileManager.default.fileExists(atPath: begun) }
+        let connection = try Connection(desk.database, applicationName: "windrow tests")
+        try connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'windrow export'"
+        )
+        try desk.folder.write("", to: "go-on")
+        #expect(try waitUntil("it ends") { task.exitCode() } == 69)
+        let errors = try String(contentsOfFile: desk.folder.path + "/err", encoding: .utf8)
+        #expect(errors.contains("not complete") && errors.contains("--output FILE"), "\(errors)")
+    }
 }
 
 @Suite struct JournalCommandTests {

@@ -14,16 +14,18 @@ struct Station {
 
     /// - Parameters:
     ///   - standby: the second host of the connection string.
+    ///   - broker: has the broker, where the sandbox has none.
     ///   - http: further keys of `http`, indented by two spaces.
     ///   - domain: further keys of the domain, indented by four spaces.
     ///   - subscription: further keys of the subscription, indented by ten spaces.
     init(
-        sandbox: Sandbox = .shared, standby: Sandbox? = nil, http: String = "", domain: String = "",
+        sandbox: Sandbox = .shared, standby: Sandbox? = nil, broker: Sandbox? = nil, http: String = "",
+        domain: String = "",
         subscription: String = "", more: String = "", journal: String? = nil
     ) throws {
         root = "t\(UUID().uuidString.prefix(8).lowercased())"
         database = try sandbox.makeDatabase(or: standby)
-        publisher = Publisher(sandbox)
+        publisher = Publisher(broker ?? sandbox)
         daemon = try DaemonProcess(
             domains: """
                   demo:
@@ -32,7 +34,7 @@ struct Station {
                     keys_file: demo.keys
                 \(domain)
                     mqtt:
-                      - broker: mqtt://127.0.0.1:\(sandbox.mqttPort)
+                      - broker: mqtt://127.0.0.1:\((broker ?? sandbox).mqttPort)
                         client_id: \(root)
                         subscriptions:
                           - topic: \(root)/{node}/{tag}

@@ -112,6 +112,8 @@ import WindrowTestSupport
         try station.publisher.publish("5", on: "\(station.root)/1/t")
         try waitUntil("it is stored") { try station.count() == 1 }
         try sandbox.stop(.postgres)
+        // A series that is looked up finds out at once.
+        try station.publisher.publish("5", on: "\(station.root)/2/u")
         let browser = try Browser()
         try browser.open("http://localhost:\(station.daemon.adminPort)/")
         try waitUntil("the failure is told", timeout: .seconds(20)) {
@@ -130,9 +132,11 @@ import WindrowTestSupport
         try waitUntil("all is well again", timeout: .seconds(20)) {
             try browser.text("#state").contains("everything works")
         }
-        try waitUntil("the name is there", timeout: .seconds(20)) {
-            try browser.text("#series tbody tr").contains("t")
-                && (try browser.run("return document.querySelector('#series button').textContent") as? String == "t")
+        try waitUntil("the names are there", timeout: .seconds(20)) {
+            let names = try browser.run(
+                "return [...document.querySelectorAll('#series tr:not(.panel) button')].map((b) => b.textContent).sort()"
+            )
+            return names as? [String] == ["t", "u"]
         }
     }
 }

@@ -167,8 +167,10 @@ import WindrowTestSupport
         let parts = ((status["domains"] as? [[String: Any]])?.first?["parts"] as? [[String: Any]]) ?? []
         #expect((parts.first { $0["part"] as? String == "postgres" }?["failures"] as? [Any])?.isEmpty == false)
         try sandbox.start(.postgres)
+        // A series that is looked up finds out at once.
+        try station.publisher.publish("1", on: "\(station.root)/2/other")
         try station.daemon.waitUntilReady()
-        try waitUntil("names are back") { try names(rows(station)) == ["1/steady"] }
+        try waitUntil("names are back") { try Set(names(rows(station))) == ["1/steady", "2/other"] }
     }
 
     @Test("no more than eight questions wait for PostgreSQL; further ones are told so at once")

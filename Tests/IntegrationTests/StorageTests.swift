@@ -55,7 +55,9 @@ import WindrowTestSupport
         let station = try station()
         try makeExtension(station)
         try station.daemon.startAndWait()
-        let count = 2000
+        try Connection(station.database, applicationName: "windrow tests").script(
+            "UPDATE partman.part_config SET retention = '40 years'")
+        let count = 1000
         let gateways = Clients(station.publisher, MixedLoad.lines(0..<count, root: station.root))
         var years: [Int64: Double] = [:]
         for year in 2000..<2023 {
@@ -67,6 +69,11 @@ import WindrowTestSupport
         for (tag, points) in MixedLoad.expected(count) { try station.waitUntilStored(points, tag: tag) }
         try station.waitUntilStored(years, node: 2)
         try station.checkAccounting()
+        try waitUntil("the daemon says that it has set the retention again") {
+            station.daemon.log.contains(
+                "the retention that pg_partman had was not that of the configuration, and was changed from=\"40 years\" to=\"30 years\""
+            )
+        }
         #expect(try station.deadLetters().isEmpty)
         #expect(try station.daemon.stop() == 0)
     }

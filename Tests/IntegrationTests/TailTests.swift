@@ -70,7 +70,9 @@ import WindrowTestSupport
     func chooses() throws {
         let station = try Station()
         try station.daemon.startAndWait()
-        let watcher = try watch(station, ["--rejected", "--topic", "\(station.root)/2/#", "--json", "-n", "2"])
+        // A share is watched as a whole.
+        let topic = "$share/group/\(station.root)/2/{tag}"
+        let watcher = try watch(station, ["--rejected", "--topic", topic, "--json", "-n", "2"])
         defer { watcher.process.signal(SIGKILL) }
         try waitUntil("it ends after two") {
             for node in [1, 2] {

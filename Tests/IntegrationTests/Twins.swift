@@ -80,9 +80,9 @@ struct Twins {
     }
 
     /// Waits until each daemon has told the other one, by way of the database, which groups it is in.
-    func waitUntilTold(_ count: Int = 2) throws {
+    func waitUntilTold(_ count: Int = 2, timeout: Duration = .seconds(15)) throws {
         let connection = try Connection(database, applicationName: "windrow tests")
-        try waitUntil("\(count) daemons tell of their groups", timeout: .seconds(15)) {
+        try waitUntil("\(count) daemons tell of their groups", timeout: timeout) {
             try connection.execute(
                 """
                 SELECT count(DISTINCT l.pid) FROM pg_locks l JOIN pg_stat_activity a USING (pid)

@@ -21,8 +21,22 @@ struct ConnectionTests {
         }
         let plain = try TestDatabase.connect(statementTimeout: .milliseconds(4500))
         #expect(try settings(plain) == ["windrow-tests", "4500ms", "UTF8"])
+        // The server, too, ends a session whose client is silent.
+        for (setting, value) in [
+            "tcp_keepalives_idle": "30", "tcp_keepalives_interval": "10", "tcp_keepalives_count": "3",
+            "tcp_user_timeout": "60000",
+        ] where plain.host.hasPrefix("127.") {
+            #expect(try plain.execute("SELECT current_setting($1)", [.text(setting)]).text(0, 0) == value)
+        }
         let other = try TestDatabase.connect("application_name=other client_encoding=LATIN1")
         #expect(try settings(other) == ["other", "1min", "UTF8"])
+    }
+
+    @Test("has transactions that see what others have committed meanwhile, whatever the role's default is")
+    func isolation() throws {
+        let connection = try TestDatabase.connect("options='-c default_transaction_isolation=serializable'")
+        try connection.script("BEGIN")
+        #expect(try connection.execute("SHOW transaction_isolation").text(0, 0) == "read committed")
     }
 
     @Test("wants a server that takes writes, unless told otherwise")

@@ -85,19 +85,18 @@ import Testing
         "no packet leaves while messages are read, a ping falls due and subscriptions are made; then all do, in order")
     func onlyWriteSends() throws {
         let broker = ScriptedBroker()
-        let station = try Station(
-            .init(clientID: "c", host: "127.0.0.1", port: broker.port, keepAliveSeconds: 5))
+        let station = try Station(.init(clientID: "c", host: "127.0.0.1", port: broker.port))
         try station.client.connect()
         broker.accept()
         try station.run(writing: false) { _ in broker.receive().first == 0x10 }
-        broker.send(ScriptedBroker.acceptance)
+        broker.send(ScriptedBroker.acceptance(keepAliveSeconds: 2))
         try station.run(writing: false) { $0.connects.count == 1 }
 
         for id in 1...3 as ClosedRange<UInt8> { broker.send(ScriptedBroker.publish([0x74], id: id)) }
         try station.run(writing: false) { $0.messages.count == 3 }
         try station.client.subscribe(["a/+"])
         try station.client.unsubscribe(["b/#"])
-        #expect(broker.receive(quietFor: 5500).isEmpty)
+        #expect(broker.receive(quietFor: 2500).isEmpty)
         try station.client.keepAlive()
         #expect(try station.client.read(limit: 10) == .drained)
         #expect(station.client.wantsWrite)
@@ -154,14 +153,13 @@ import Testing
     }
 
     /// A broker that has sent 66,000 messages and taken no acknowledgement, and a station that has read as many as it will.
-    private func overwhelmed(keepAliveSeconds: UInt16) throws -> (ScriptedBroker, Station) {
+    private func overwhelmed(keepAliveSeconds: UInt8) throws -> (ScriptedBroker, Station) {
         let broker = ScriptedBroker()
-        let station = try Station(
-            .init(clientID: "c", host: "127.0.0.1", port: broker.port, keepAliveSeconds: keepAliveSeconds))
+        let station = try Station(.init(clientID: "c", host: "127.0.0.1", port: broker.port))
         try station.client.connect()
         broker.accept()
         try station.run(writing: false) { _ in broker.receive().first == 0x10 }
-        broker.send(ScriptedBroker.acceptance)
+        broker.send(ScriptedBroker.acceptance(keepAliveSeconds: keepAliveSeconds))
         let thousand = (1...1000).flatMap { _ in ScriptedBroker.publish([0x74], id: 7) }
         for sent in stride(from: 1000, through: 66_000, by: 1000) {
             broker.send(thousand)
@@ -182,7 +180,7 @@ import Testing
 
     @Test("one that takes none for longer than the keep-alive is given up")
     func neverTakenAcknowledgements() throws {
-        let (broker, station) = try overwhelmed(keepAliveSeconds: 5)
+        let (broker, station) = try overwhelmed(keepAliveSeconds: 2)
         let error = #expect(throws: MQTTError.self) { try station.run(writing: false, for: .seconds(20)) }
         #expect(error?.operation == .keepAlive)
         #expect(station.notes.messages.count == 65_535)

@@ -55,6 +55,9 @@ final class ScriptedBroker {
     /// CONNACK that accepts, without properties. MQTT 5, section 3.2.
     static let acceptance: [UInt8] = [0x20, 3, 0, 0, 0]
 
+    /// CONNACK that accepts, and asks for a keep-alive that is shorter than a client may ask for. MQTT 5, section 3.2.2.3.14.
+    static func acceptance(keepAliveSeconds: UInt8) -> [UInt8] { [0x20, 6, 0, 0, 3, 0x13, 0, keepAliveSeconds] }
+
     /// PUBLISH without properties; short enough for a length of one byte. MQTT 5, section 3.3.
     static func publish(_ topic: [UInt8], id: UInt8, qos: UInt8 = 1, payload: [UInt8] = [0x31]) -> [UInt8] {
         let body = [0, UInt8(topic.count)] + topic + (qos == 0 ? [] : [0, id]) + [0] + payload

@@ -163,10 +163,10 @@ import Testing
     @Test("a broker that answers no ping is given up")
     func unansweredPing() throws {
         let broker = ScriptedBroker()
-        let station = try Station(.init(clientID: "c", host: "127.0.0.1", port: broker.port, keepAliveSeconds: 5))
+        let station = try Station(.init(clientID: "c", host: "127.0.0.1", port: broker.port))
         try station.client.connect()
         broker.accept()
-        broker.send(ScriptedBroker.acceptance)
+        broker.send(ScriptedBroker.acceptance(keepAliveSeconds: 2))
         try station.run { $0.connects.count == 1 }
         let error = try station.end()
         #expect(error.operation == .keepAlive)

@@ -73,14 +73,16 @@ extension Conversion {
             first += Self.seriesAtOnce
         }
     }
+}
 
-    /// What there is about `point` that the new table would not have.
-    func obstacles(_ connection: Connection) throws -> [String] {
+extension Schema {
+    /// What there is about `point` that another table in its place would not have.
+    func obstaclesToConversion(_ connection: Connection) throws(PostgresError) -> [String] {
         let rows = try connection.execute(
             """
             WITH p AS (SELECT to_regclass($1)::oid AS oid),
             dependents AS (
-                SELECT DISTINCT c.oid, c.relkind, c.relowner FROM p JOIN pg_depend d ON d.refobjid = p.oid
+                SELECT DISTINCT c.oid, c.relkind, c.relowner, c.relnamespace FROM p JOIN pg_depend d ON d.refobjid = p.oid
                     AND d.refclassid = 'pg_class'::regclass AND d.classid = 'pg_rewrite'::regclass
                 JOIN pg_rewrite r ON r.oid = d.objid JOIN pg_class c ON c.oid = r.ev_class WHERE c.oid <> p.oid)
             SELECT 'column ' || attname FROM pg_attribute, p
@@ -99,9 +101,15 @@ extension Conversion {
             UNION ALL SELECT 'materialized view ' || oid::regclass FROM dependents WHERE relkind = 'm'
             UNION ALL SELECT 'view ' || oid::regclass || ' of ' || relowner::regrole FROM dependents
                 WHERE relkind = 'v' AND NOT pg_has_role(relowner, 'USAGE')
+            UNION ALL SELECT 'view ' || oid::regclass || ' (grant create on schema ' || relnamespace::regnamespace || ', to convert it)'
+                FROM dependents WHERE relkind = 'v' AND NOT has_schema_privilege(relnamespace, 'CREATE')
+            UNION ALL SELECT 'statistics ' || stxname FROM pg_statistic_ext, p WHERE stxrelid = p.oid
+            UNION ALL SELECT 'row level security' FROM pg_class c, p WHERE c.oid = p.oid AND relrowsecurity
             UNION ALL SELECT 'owner ' || relowner::regrole || ' (be that user to convert it)' FROM pg_class c, p
                 WHERE c.oid = p.oid AND relowner <> current_user::regrole
-            """, [.text(schema.qualified("point"))])
-        return try (0..<rows.count).map { try rows.text($0, 0) }
+            """, [.text(qualified("point"))])
+        var obstacles: [String] = []
+        for row in 0..<rows.count { obstacles.append(try rows.text(row, 0)) }
+        return obstacles
     }
 }

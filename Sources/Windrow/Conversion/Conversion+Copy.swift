@@ -3,18 +3,21 @@ import LibPQ
 extension Conversion {
     /// Copies what is not copied yet. Each slice is a transaction, in which the course moves on.
     func copy() throws {
-        guard var course = try session.perform({ try ConversionCourse.load(schema, $0) }) else {
-            throw ConversionError.differs("the table conversion is gone")
-        }
+        var course = try session.perform { try loadCourse($0) }
         var size = SliceSize()
         var backoff = Self.collisionBackoff
         var collisions = 0
+        var lacksPartitions = false
         var madeFor: ConversionCourse.Key??
         var pace = Pace(options.rate)
         while !course.isCopied {
             if isInterrupted() { throw ConversionError.interrupted }
             let began = ContinuousClock.now
             do {
+                if lacksPartitions {
+                    try session.perform { try makePartitions(behind: course.through, pace.limit(size.rows), $0) }
+                    lacksPartitions = false
+                }
                 let rows = try session.perform { try copySlice(&course, pace.limit(size.rows), $0) }
                 size.took(.now - began, rows: rows)
                 copied += rows
@@ -30,19 +33,22 @@ extension Conversion {
                 }
                 try session.pause(backoff.next())
             } catch let error as PostgresError where error.isMissingPartition && madeFor != course.through {
-                madeFor = course.through
-                guard try session.perform({ try makePartitions(behind: course.through, pace.limit(size.rows), $0) })
-                else { throw error }
+                (madeFor, lacksPartitions) = (course.through, true)
             }
         }
     }
 
     private static var collisionBackoff: Backoff { Backoff(first: .milliseconds(50), cap: .seconds(2)) }
 
+    private func loadCourse(_ connection: Connection) throws -> ConversionCourse {
+        guard let course = try ConversionCourse.load(schema, connection) else { throw ConversionError.isGone }
+        return course
+    }
+
+    /// - Parameter course: is what the database has, which may have forgotten the last slices in a crash.
     /// - Returns: the rows that it has passed, whether they had been copied or not.
-    private func copySlice(
-        _ course: inout ConversionCourse, _ size: Int, _ connection: Connection
-    ) throws(PostgresError) -> Int {
+    private func copySlice(_ course: inout ConversionCourse, _ size: Int, _ connection: Connection) throws -> Int {
+        course = try loadCourse(connection)
         let slice = try Slice(behind: course.through, size, schema, connection)
         var next = course
         var rows = size
@@ -76,16 +82,24 @@ extension Conversion {
     /// Makes the partitions that the next slice needs.
     private func makePartitions(
         behind through: ConversionCourse.Key?, _ size: Int, _ connection: Connection
-    ) throws -> Bool {
+    ) throws {
         let partitions = PartitionSet(schema, table: ConversionScript.next)
-        guard let interval = try partitions.interval(connection) else { return false }
+        guard let interval = try partitions.interval(connection) else { return }
         let slice = try Slice(behind: through, size, schema, connection)
+        let unfit = try connection.execute(
+            """
+            SELECT series_id, ts::text FROM \(schema.qualified("point"))
+            WHERE \(slice.condition) AND NOT (\(ConversionScript.fitsPartitions)) LIMIT 1
+            """, slice.parameters)
+        if unfit.count > 0 {
+            throw ConversionError.unfit(schema.name, series: try unfit.int32(0, 0), time: try unfit.text(0, 1))
+        }
         let rows = try connection.execute(
             """
             SELECT DISTINCT \(interval.start(of: "ts")) FROM \(schema.qualified("point")) WHERE \(slice.condition)
             """, slice.parameters)
         let times = try (0..<rows.count).map { Timestamp(microseconds: try rows.timestamp($0, 0)) }
-        return try partitions.make(for: times, connection)
+        _ = try partitions.make(for: times, connection)
     }
 }
 

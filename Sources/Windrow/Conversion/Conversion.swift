@@ -96,7 +96,7 @@ public final class Conversion {
         self.ended = ended
         self.isInterrupted = isInterrupted
         schema = try Schema(domain.schema)
-        wanted = PointEngine(domain.storage.engine)
+        wanted = domain.storage.engine
         session = ConversionSession(domain, schema, isInterrupted: isInterrupted) {
             report(Report(phase: .waiting($0), share: nil, rows: 0))
         }
@@ -108,16 +108,15 @@ public final class Conversion {
     public func run() throws -> Summary? {
         let started = ContinuousClock.now
         defer { end() }
-        guard let found = try session.perform({ try schema.engine($0) }) else { return nil }
-        var course = try session.perform { try ConversionCourse.load(schema, $0) }
-        if course == nil, found == wanted { return nil }
+        if try session.perform({ try isDone($0) }) { return nil }
         try session.lock()
-        course = try session.perform { try ConversionCourse.load(schema, $0) }
-        if let course {
+        // Another one may have come to its end meanwhile.
+        if try session.perform({ try isDone($0) }) { return nil }
+        if let course = try session.perform({ try ConversionCourse.load(schema, $0) }) {
             try check(course)
             notice("resuming, \(course.copied) rows are copied; --abandon undoes the conversion")
         } else {
-            try session.perform { try begin(from: found, $0) }
+            try session.perform { try begin($0) }
         }
         try mirror()
         FaultPoint.conversionMirrored.pass()
@@ -125,6 +124,7 @@ public final class Conversion {
         report(Report(phase: .comparing, share: 1, rows: copied))
         try session.perform { try $0.script("ANALYZE \(schema.qualified(ConversionScript.next))") }
         let compared = try compare()
+        if isInterrupted() { throw ConversionError.interrupted }
         try swap()
         return Summary(engine: wanted.rawValue, copied: copied, compared: compared, took: .now - started)
     }
@@ -135,11 +135,12 @@ public final class Conversion {
         defer { end() }
         try session.lock()
         guard let course = try session.perform({ try ConversionCourse.load(schema, $0) }) else { return false }
-        let partman = try session.perform { try Extension.partman.schema($0) }
+        let partman = try session.perform { try PartitionSet(schema).partman(toMake: course.engine, $0) }
         let script = ConversionScript(schema, to: course.engine, partman: partman)
         try patiently { connection throws(PostgresError) in
             if try ConversionCourse.load(schema, connection) != nil { try connection.script(script.abandon) }
         }
+        try drop(ConversionScript.old)
         return true
     }
 
@@ -148,15 +149,31 @@ public final class Conversion {
     public func dropOld() throws -> String? {
         defer { end() }
         try session.lock()
-        let old = schema.qualified(ConversionScript.old)
         guard let size = try session.perform({ try size(of: ConversionScript.old, $0) }) else { return nil }
-        try patiently { connection throws(PostgresError) in try connection.script("DROP TABLE \(old)") }
+        try drop(ConversionScript.old)
         return size
+    }
+
+    /// Drops a table, some partitions at a time: a transaction can have only so many locks.
+    private func drop(_ table: String) throws {
+        var isGone = false
+        while !isGone {
+            try patiently { connection throws(PostgresError) in
+                let partitions = try connection.execute(
+                    """
+                    SELECT string_agg(oid::regclass::text, ', ') FROM (
+                        SELECT inhrelid AS oid FROM pg_inherits WHERE inhparent = to_regclass($1) LIMIT 500) p
+                    """, [.text(schema.qualified(table))])
+                isGone = try partitions.isNull(0, 0)
+                let gone = isGone ? schema.qualified(table) : try partitions.text(0, 0)
+                try connection.script("DROP TABLE IF EXISTS \(gone)")
+            }
+        }
     }
 
     /// The SQL of a conversion of a plain table, for people to read; nil when there is none.
     public static func printed(_ domain: Configuration.Domain) throws -> String? {
-        let wanted = PointEngine(domain.storage.engine)
+        let wanted = domain.storage.engine
         guard wanted == .partitions || wanted == .timescaledb else { return nil }
         let schema = try Schema(domain.schema)
         let partman = wanted == .partitions ? "partman" : nil
@@ -189,7 +206,7 @@ public final class Conversion {
             BEGIN;
             SET LOCAL lock_timeout = '2s';
             \(script.swap)
-            \(PointStorage(domain.storage, schema).policies(partman: partman) ?? "")
+            \(PointStorage(domain.storage, schema).policies(partman: partman).map { "\($0);" } ?? "")
             COMMIT;
             """
     }
@@ -202,15 +219,17 @@ public final class Conversion {
     // MARK: Beginning
 
     /// Makes `point_next` and all that the conversion needs, but for the triggers. Touches nothing that anybody uses.
-    private func begin(from found: PointEngine, _ connection: Connection) throws {
-        if try ConversionCourse.load(schema, connection) != nil { return }
+    private func begin(_ connection: Connection) throws {
+        guard try ConversionCourse.load(schema, connection) == nil, let found = try schema.engine(connection) else {
+            return
+        }
         guard found == .plain || found == .partitions, wanted != .citus else {
             throw ConversionError.impossible(schema, found, wanted)
         }
         if let left = try size(of: ConversionScript.old, connection) {
             throw ConversionError.oldIsThere(schema.name, left)
         }
-        let obstacles = try self.obstacles(connection)
+        let obstacles = try schema.obstaclesToConversion(connection)
         guard obstacles.isEmpty else { throw ConversionError.obstacles(schema.name, obstacles) }
         let rows = try connection.execute(
             """
@@ -221,6 +240,12 @@ public final class Conversion {
         notice(
             "point takes \(try size(of: "point", connection) ?? "no room") and turns from \(found.rawValue) into \(wanted.rawValue); "
                 + "that takes about as much room again until windrow migrate --drop-old")
+        let settings = try connection.execute(
+            "SELECT array_to_string(reloptions, ', ') FROM pg_class WHERE oid = to_regclass($1) AND reloptions IS NOT NULL",
+            [.text(schema.qualified("point"))])
+        if settings.count > 0 {
+            notice("the settings of point do not go along; set them again afterwards: \(try settings.text(0, 0))")
+        }
         var storage = domain.storage
         // Nothing must be dropped or compressed before the tables are compared.
         storage.retention = nil
@@ -231,7 +256,7 @@ public final class Conversion {
         } catch let error as StorageError {
             throw ConversionError(error)
         }
-        let partman = try Extension.partman.schema(connection)
+        let partman = try PartitionSet(schema).partman(toMake: wanted, connection)
         let script = ConversionScript(schema, to: wanted, interval: domain.storage.interval, partman: partman)
         try connection.transaction { () throws(PostgresError) in
             try connection.script(script.begin(table, expected: expected))
@@ -252,6 +277,12 @@ public final class Conversion {
         try patiently { connection throws(PostgresError) in try connection.script(script.mirror) }
     }
 
+    /// Whether `point` is what it is to be, and no conversion is under way.
+    private func isDone(_ connection: Connection) throws -> Bool {
+        if try ConversionCourse.load(schema, connection) != nil { return false }
+        return try schema.engine(connection).map { $0 == wanted } ?? true
+    }
+
     private func check(_ course: ConversionCourse) throws {
         guard course.engine == wanted else { throw ConversionError.otherEngine(schema.name, course.engine, wanted) }
     }
@@ -269,7 +300,7 @@ public final class Conversion {
     // MARK: Ending
 
     private func swap() throws {
-        let partman = try session.perform { try Extension.partman.schema($0) }
+        let partman = try session.perform { try PartitionSet(schema).partman(toMake: wanted, $0) }
         let script = ConversionScript(schema, to: wanted, partman: partman)
         let storage = PointStorage(domain.storage, schema)
         try patiently { connection throws(PostgresError) in

@@ -78,6 +78,20 @@ public struct ConversionError: Error, Sendable, CustomStringConvertible {
         )
     }
 
+    static let isGone = ConversionError(
+        kind: .database,
+        description:
+            "the conversion that was under way is gone: undone by somebody, or lost when PostgreSQL came back from a "
+            + "backup or another server; the same command begins anew")
+
+    static func unfit(_ schema: String, series: Int32, time: String) -> ConversionError {
+        ConversionError(
+            kind: .database,
+            description:
+                "\(schema).point has a point that no partition can be made for: that of series \(series) at \(time), and perhaps "
+                + "others; delete what is not between the years 1 and 9999, and give the command again to go on")
+    }
+
     static func diskFull(_ message: String) -> ConversionError {
         ConversionError(
             kind: .database,

@@ -40,6 +40,8 @@ struct ConversionScript {
     ///   - expected: rows that there may be.
     func begin(_ table: String, expected: Int64) -> String {
         """
+        -- What the conversion counts on must outlast a crash.
+        SET LOCAL synchronous_commit = on;
         \(table);
         -- How far the copy has come; gone with the conversion.
         CREATE TABLE \(course) (
@@ -70,7 +72,7 @@ struct ConversionScript {
             SET search_path = pg_catalog, pg_temp
             SET timezone = 'UTC'
             SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
-            SET plan_cache_mode = force_custom_plan
+            SET plan_cache_mode = force_custom_plan SET jit = off
         AS $mirror$
         DECLARE
             first timestamptz;
@@ -118,7 +120,7 @@ struct ConversionScript {
             EXCEPTION WHEN check_violation THEN
                 -- There is no partition for some of them.
                 PERFORM pg_advisory_xact_lock(hashtextextended(\(literal("windrow partitions \(schema.name).\(Self.next)")), 0));
-                FOR first IN SELECT DISTINCT \(interval.start(of: "ts")) FROM \(rows) LOOP
+                FOR first IN SELECT DISTINCT \(interval.start(of: "ts")) FROM \(rows) WHERE \(Self.fitsPartitions) LOOP
                     partition := (SELECT format('%I.%I', \(literal(schema.name)), '\(Self.next)_p' || to_char(first, datetime_string))
                         FROM \(partman).part_config WHERE parent_table = '\(schema.name).\(Self.next)');
                     IF to_regclass(partition) IS NULL THEN
@@ -132,6 +134,9 @@ struct ConversionScript {
             """
     }
 
+    /// Partitions go by the year in their names, where there is neither BC nor infinity.
+    static let fitsPartitions = "isfinite(ts) AND ts >= '0001-01-01Z'"
+
     private var sliceLock: String { "hashtextextended(\(literal("windrow slices \(schema.name)")), 0)" }
 
     /// Keeps deletes away from a slice, and a slice from deletes, until the transaction ends.
@@ -143,24 +148,52 @@ struct ConversionScript {
             "AFTER INSERT": "REFERENCING NEW TABLE AS new_rows", "AFTER DELETE": "REFERENCING OLD TABLE AS old_rows",
             "AFTER UPDATE": "REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows", "AFTER TRUNCATE": "",
         ]
-        return Self.triggers.map { name in
+        let triggers = Self.triggers.map { name in
             let event = "AFTER " + name.split(separator: "_")[2].uppercased()
             return """
                 CREATE TRIGGER \(name) \(event) ON \(point) \(rows[event] ?? "") FOR EACH STATEMENT EXECUTE FUNCTION \(function);
                 ALTER TABLE \(point) ENABLE ALWAYS TRIGGER \(name);
                 """
-        }.joined(separator: "\n")
+        }
+        return (["SET LOCAL synchronous_commit = on;"] + triggers).joined(separator: "\n")
     }
 
     // MARK: Ending
+
+    /// That `v`, of pg_class, is a view that reads a table.
+    private func isView(of table: String) -> String {
+        """
+        v.relkind = 'v' AND v.oid IN (
+            SELECT r.ev_class FROM pg_depend d JOIN pg_rewrite r ON r.oid = d.objid
+            WHERE d.refobjid = \(table) AND d.refclassid = 'pg_class'::regclass AND d.classid = 'pg_rewrite'::regclass)
+        """
+    }
+
+    /// Keeps everybody off `point`, with its views before it: who reads a view has locked that before the table, too. (LOCK of a view
+    /// would lock all its tables.)
+    var lock: String {
+        """
+        SET LOCAL search_path = pg_catalog, pg_temp;
+        DO $lock$
+        DECLARE
+            statement text;
+        BEGIN
+            FOR statement IN
+                SELECT format('ALTER VIEW %s OWNER TO %s', v.oid::regclass, v.relowner::regrole)
+                FROM pg_class v WHERE \(isView(of: "\(literal(point))::regclass")) ORDER BY v.oid
+            LOOP EXECUTE statement; END LOOP;
+        END
+        $lock$;
+        LOCK TABLE \(point) IN ACCESS EXCLUSIVE MODE;
+        """
+    }
 
     /// `point` becomes `point_old`, and `point_next` becomes `point`, with its indexes, partitions, privileges and views.
     var swap: String {
         """
         SET LOCAL synchronous_commit = on;
-        SET LOCAL search_path = pg_catalog, pg_temp;
-        LOCK TABLE \(point) IN ACCESS EXCLUSIVE MODE;
-        -- From here on, who reads a view may have locked that before the table: give way before PostgreSQL finds a deadlock.
+        \(lock)
+        -- From here on, give way before PostgreSQL finds a deadlock.
         SET LOCAL lock_timeout = '500ms';
         \(dropTriggers)
         DROP FUNCTION \(function);
@@ -175,9 +208,7 @@ struct ConversionScript {
             SELECT array_agg(format('CREATE OR REPLACE VIEW %s%s AS %s', v.oid::regclass,
                 (SELECT ' WITH (' || string_agg(format('%I = %L', option_name, option_value), ', ') || ')'
                     FROM pg_options_to_table(v.reloptions)), pg_get_viewdef(v.oid)))
-            INTO views FROM pg_class v WHERE v.relkind = 'v' AND v.oid IN (
-                SELECT r.ev_class FROM pg_depend d JOIN pg_rewrite r ON r.oid = d.objid
-                WHERE d.refobjid = was AND d.refclassid = 'pg_class'::regclass AND d.classid = 'pg_rewrite'::regclass);
+            INTO views FROM pg_class v WHERE \(isView(of: "was"));
             ALTER TABLE \(point) RENAME TO \(Self.old);
             FOR statement IN
                 SELECT format('ALTER INDEX %s RENAME TO %I', i.indexrelid::regclass, 'point_old' || substr(c.relname, 6))
@@ -213,23 +244,35 @@ struct ConversionScript {
 
             DELETE FROM \(partman).part_config WHERE parent_table = '\(schema.name).point';
             UPDATE \(partman).part_config SET parent_table = '\(schema.name).point' WHERE parent_table = '\(schema.name).\(Self.next)';
-            \(renameTemplate)
-            """
-    }
-
-    private var renameTemplate: String {
-        guard let partman, engine == .partitions else { return "" }
-        // Unquoted: `PartitionSet` gives pg_partman names that need no quotes within a literal.
-        return """
+            \(dropTemplate(of: "point"))
             DO $template$
             DECLARE
                 template text := (SELECT template_table FROM \(partman).part_config WHERE parent_table = '\(schema.name).point');
+                home text := split_part(template, '.', 1);
             BEGIN
-                EXECUTE format('DROP TABLE IF EXISTS %s.%I', '\(partman)', 'template_\(schema.name)_point');
-                EXECUTE format('ALTER TABLE %s.%I RENAME TO %I', '\(partman)', split_part(template, '.', 2),
-                    'template_\(schema.name)_point');
-                UPDATE \(partman).part_config SET template_table = split_part(template, '.', 1) || '.template_\(schema.name)_point'
-                WHERE parent_table = '\(schema.name).point';
+                -- Where a name was too long, its end was cut off.
+                IF template LIKE '%\\_point\\_next' THEN
+                    EXECUTE format('ALTER TABLE %I.%I RENAME TO %I', home, split_part(template, '.', 2), '\(template(of: "point"))');
+                    UPDATE \(partman).part_config SET template_table = home || '.\(template(of: "point"))'
+                    WHERE parent_table = '\(schema.name).point';
+                END IF;
+            END
+            $template$;
+            """
+    }
+
+    /// The name of the table that pg_partman makes beside each, of 63 bytes at most.
+    private func template(of table: String) -> String { String("template_\(schema.name)_\(table)".prefix(63)) }
+
+    /// Once pg_partman has no use for it any more: where names are cut off, two tables may have one.
+    private func dropTemplate(of table: String) -> String {
+        guard let partman else { return "" }
+        return """
+            DO $template$
+            BEGIN
+                IF NOT EXISTS (SELECT FROM \(partman).part_config WHERE split_part(template_table, '.', 2) = '\(template(of: table))') THEN
+                    DROP TABLE IF EXISTS \(partman).\(template(of: table));
+                END IF;
             END
             $template$;
             """
@@ -239,21 +282,21 @@ struct ConversionScript {
         Self.triggers.map { "DROP TRIGGER IF EXISTS \($0) ON \(point);" }.joined(separator: "\n")
     }
 
-    /// Leaves nothing of a conversion behind.
+    /// Leaves nothing of a conversion behind, but for its table under the name of one to be dropped.
     var abandon: String {
         let configuration =
             partman.map {
                 """
 
                 DELETE FROM \($0).part_config WHERE parent_table = '\(schema.name).\(Self.next)';
-                DROP TABLE IF EXISTS \($0).\("template_\(schema.name)_\(Self.next)");
+                \(dropTemplate(of: Self.next))
                 """
             } ?? ""
         return """
             LOCK TABLE \(point) IN ACCESS EXCLUSIVE MODE;
             \(dropTriggers)
             DROP FUNCTION IF EXISTS \(function);
-            DROP TABLE IF EXISTS \(next);
+            ALTER TABLE IF EXISTS \(next) RENAME TO \(Self.old);
             DROP TABLE \(course);\(configuration)
             """
     }

@@ -12,7 +12,7 @@ final class ConversionSession {
     /// How long a database that is away is waited for.
     private static let patience = Duration.seconds(300)
     /// How long the lock is waited for: that of a command that was killed goes with what its backend still does.
-    private static let patienceForLock = Duration.seconds(5)
+    private static let patienceForLock = Duration.seconds(3)
 
     /// - Parameter waits: is told why, when it has to wait.
     init(
@@ -73,7 +73,7 @@ final class ConversionSession {
         try fresh.script(
             """
             SET timezone = 'UTC'; SET synchronous_commit = off;
-            SET enable_seqscan = off; SET enable_bitmapscan = off; SET enable_sort = off
+            SET enable_seqscan = off; SET enable_bitmapscan = off; SET enable_sort = off; SET jit = off
             """)
         // A backend whose client was killed is to end soon (PostgreSQL 14 and later).
         try fresh.execute(

@@ -58,7 +58,9 @@ public struct Check {
             var seen: Set<String> = []
             return try configuration.domains.compactMap {
                 try RunningConfiguration.read(from: configuration.journal.folder(of: $0))
-            }.filter { seen.insert($0.salt).inserted }.flatMap { changes(of: $0, subject) }
+            }.filter { seen.insert($0.salt).inserted }.compactMap { try $0.whole() }.flatMap {
+                changes(of: $0, subject)
+            }
         } catch {
             let message = "cannot tell what a reload would change: \(error.localizedDescription)"
             return [Finding(verdict: .warning, subject: subject, message: message)]

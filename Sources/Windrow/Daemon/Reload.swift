@@ -43,14 +43,12 @@ final class Reload: Sendable {
     /// Tells `windrow check` what the daemon runs with.
     func record() {
         let running = running.withLock { $0 }
-        for folder in folders {
-            do {
-                try running.write(to: folder)
-            } catch {
-                log.warning(
-                    "`windrow check` will not know what a reload changes: the configuration cannot be noted",
-                    metadata: ["folder": "\(folder)", "error": "\(error.localizedDescription)"])
-            }
+        do {
+            try running.write(to: folders)
+        } catch {
+            log.warning(
+                "`windrow check` will not know what a reload changes: the configuration cannot be noted beside a journal",
+                metadata: ["error": "\(error.localizedDescription)"])
         }
     }
 

@@ -1,7 +1,7 @@
 import Foundation
 
 /// What a daemon runs with, in a file beside each of its journals: `windrow check` compares it with the configuration's file, and tells
-/// what a reload would change.
+/// what a reload would change. One of the files has all settings, and the others say where that is.
 ///
 /// It is believed only while the journal's lock is held: a daemon that was killed leaves its file behind, and its process's number to
 /// others. Of secrets it has salted digests alone. Its loss costs nothing but that comparison.
@@ -11,6 +11,8 @@ struct RunningConfiguration: Codable {
     /// Tells this run of the daemon from all others.
     var salt: String
     var settings: [Configuration.Setting]
+    /// The folder in which the settings are, if not here.
+    private var home: String?
 
     init(_ configuration: Configuration, salt: String = UUID().uuidString) {
         processID = getpid()
@@ -37,11 +39,25 @@ struct RunningConfiguration: Codable {
 
     private static func path(in folder: String) -> String { folder + "/running.json" }
 
-    /// - Parameter folder: of a domain's journal.
-    func write(to folder: String) throws {
-        let path = Self.path(in: folder)
-        try JSONEncoder().encode(self).write(to: URL(fileURLWithPath: path), options: .atomic)
-        try FileManager.default.setAttributes([.posixPermissions: 0o640], ofItemAtPath: path)
+    /// - Parameter folders: of the domains' journals.
+    /// - Throws: for the first folder that cannot be written to, after it has tried all of them.
+    func write(to folders: [String]) throws {
+        guard let first = folders.first else { return }
+        var elsewhere = self
+        elsewhere.settings = []
+        elsewhere.home = first
+        let (own, others) = (try JSONEncoder().encode(self), try JSONEncoder().encode(elsewhere))
+        var failure: (any Error)?
+        for folder in folders {
+            let path = Self.path(in: folder)
+            do {
+                try (folder == first ? own : others).write(to: URL(fileURLWithPath: path), options: .atomic)
+                try FileManager.default.setAttributes([.posixPermissions: 0o640], ofItemAtPath: path)
+            } catch {
+                failure = failure ?? error
+            }
+        }
+        if let failure { throw failure }
     }
 
     /// Leaves the file of a daemon that has started on the journal since.
@@ -50,7 +66,13 @@ struct RunningConfiguration: Codable {
         try? FileManager.default.removeItem(atPath: Self.path(in: folder))
     }
 
-    /// Of the daemon that runs there now; nil when none does.
+    /// With the settings, wherever they are; nil when they are not there any more.
+    func whole() throws -> RunningConfiguration? {
+        guard let home else { return self }
+        return try Self.load(from: home).flatMap { $0.salt == salt ? $0 : nil }
+    }
+
+    /// Of the daemon that runs there now, perhaps without the settings; nil when none does.
     static func read(from folder: String) throws -> RunningConfiguration? {
         guard JournalLock.isHeld(in: folder), let running = try load(from: folder) else { return nil }
         // A command that holds the lock for a moment is no daemon.

@@ -55,9 +55,17 @@ struct ShareCheck {
             "it could not be told whether a topic stays with one subscriber of a group, as \(topics) needs it: \(why)")
     }
 
-    private enum Outcome {
+    enum Outcome: Equatable {
         case kept, scattered
         case unknown(String)
+    }
+
+    /// - Parameter topics: by member of the group, of the messages that it got.
+    static func judge(_ topics: [[[UInt8]]]) -> Outcome {
+        let isKept = topics.allSatisfy { received in
+            Dictionary(grouping: received) { $0 }.values.allSatisfy { $0.count == messagesPerTopic }
+        }
+        return isKept ? .kept : .scattered
     }
 
     /// Such as `windrow-check/1f0c9a7b`: of a depth that none of the domain's subscriptions has, or the daemon would take the messages.
@@ -103,10 +111,7 @@ struct ShareCheck {
                 return .unknown("of \(number + 1) messages on \(root)/+, the last did not come within \(Self.patience)")
             }
         }
-        let isKept = members.allSatisfy { member in
-            Dictionary(grouping: member.link.received) { $0 }.values.allSatisfy { $0.count == Self.messagesPerTopic }
-        }
-        return isKept ? .kept : .scattered
+        return Self.judge(members.map(\.link.received))
     }
 }
 

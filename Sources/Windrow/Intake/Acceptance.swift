@@ -46,7 +46,7 @@ actor Acceptance {
     nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
     /// After which an acceptance that nothing comes to holds no thread.
-    private static let patience = Duration.seconds(10)
+    private static let patience = Duration.seconds(5)
 
     private let inbox = Monitor(Inbox())
     private let journal: Journal

@@ -13,17 +13,15 @@ extension BrokerConnection {
 
     /// The groups that filters are shared subscriptions of.
     func groups(_ filters: some Sequence<String>) -> Set<String> {
-        Set(filters.filter(Self.isShared).map { Presence.group($0, at: orders.broker) })
+        Set(filters.filter(SharedSession.isShared).map { Presence.group($0, at: "\(orders.broker.address)") })
     }
-
-    private static func isShared(_ filter: String) -> Bool { filter.hasPrefix("$share/") }
 
     /// Takes back the shared subscriptions that others have as well, and accepts what has been assigned to this session.
     func leaveGroups(_ client: Client, _ intake: MessageIntake) throws {
-        let shared = intake.granted.filter(Self.isShared)
+        let shared = intake.granted.filter(SharedSession.isShared)
         if shared.isEmpty { return }
         let left = presence.leave(groups(shared), session: name, within: Self.answerTime)
-        let leaving = shared.filter { left.contains(Presence.group($0, at: orders.broker)) }
+        let leaving = shared.filter { left.contains(Presence.group($0, at: "\(orders.broker.address)")) }
         let staying = shared.filter { !leaving.contains($0) }
         if !staying.isEmpty {
             log.notice(
@@ -31,7 +29,11 @@ extension BrokerConnection {
                 metadata: ["broker": "\(name)", "topics": "\(staying.joined(separator: " "))"])
         }
         if leaving.isEmpty { return }
-        let rest = try unsubscribe(leaving, client, intake)
+        let deadline = ContinuousClock.now + Self.leaveTime
+        var count = 0
+        let rest = try unsubscribe(leaving, client, intake, &count) {
+            ContinuousClock.now >= deadline || !journal.hasRoom
+        }
         log.notice(
             rest
                 ? "unsubscribed from what others serve; the broker keeps for this session what it had assigned to it already"
@@ -39,29 +41,45 @@ extension BrokerConnection {
             metadata: ["broker": "\(name)", "topics": "\(leaving.joined(separator: " "))"])
     }
 
+    /// The broker could not be told anything.
+    func tellRemains() {
+        log.warning(
+            "stopped without a connection to the broker, which goes on to assign messages of shared subscriptions to this session until it is connected again or expires",
+            metadata: [
+                "broker": "\(name)",
+                "topics": "\(orders.filters.filter(SharedSession.isShared).joined(separator: " "))",
+            ])
+    }
+
     /// Unsubscribes until nothing comes between the request and its answer: by then the broker has read all acknowledgements, and
     /// would have sent what they made room for.
-    /// - Returns: whether there may be more, for which there was no time or no room.
-    private func unsubscribe(_ filters: [String], _ client: Client, _ intake: MessageIntake) throws -> Bool {
-        let deadline = ContinuousClock.now + Self.leaveTime
-        while ContinuousClock.now < deadline, journal.hasRoom {
+    /// - Parameter count: is raised by the messages that come.
+    /// - Returns: whether there may be more, when it was over first.
+    func unsubscribe(
+        _ filters: [String], _ client: Client, _ intake: MessageIntake, _ count: inout Int, unless isOver: () -> Bool
+    ) throws -> Bool {
+        while !isOver() {
             let request = try client.unsubscribe(filters)
             try client.write()
-            var isQuiet = true
+            let before = count
             while intake.lastUnsubscribed != request {
-                guard ContinuousClock.now < deadline, journal.hasRoom else { return true }
-                // Not the wake's wait, which ends at once from now on.
-                var entry = pollfd(
-                    fd: client.fileDescriptor ?? -1, events: Int16(POLLIN | (client.wantsWrite ? POLLOUT : 0)),
-                    revents: 0)
-                poll(&entry, 1, 100)
-                _ = try read(client, intake)
-                if intake.messageCount > 0 { isQuiet = false }
-                try settle(client, intake)
-                if let failure = intake.failure { throw failure }
+                if isOver() { return true }
+                try turn(client, intake, &count)
             }
-            if isQuiet { return false }
+            if count == before { return false }
         }
         return true
+    }
+
+    /// Waits a moment for what comes, and settles it.
+    func turn(_ client: Client, _ intake: MessageIntake, _ count: inout Int) throws {
+        // Not the wake's wait, which ends at once when it is stopping.
+        var entry = pollfd(
+            fd: client.fileDescriptor ?? -1, events: Int16(POLLIN | (client.wantsWrite ? POLLOUT : 0)), revents: 0)
+        poll(&entry, 1, 100)
+        _ = try read(client, intake)
+        count += intake.messageCount
+        try settle(client, intake)
+        if let failure = intake.failure { throw failure }
     }
 }

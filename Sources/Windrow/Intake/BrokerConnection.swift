@@ -52,7 +52,10 @@ actor BrokerConnection {
     private let liveness: Liveness
     let log: Logger
     nonisolated let name: String
-    private let wake: Wake
+    let wake: Wake
+    private var takeovers = Takeovers()
+    /// Whether the session's groups are settled, as far as they can be: the daemon may go.
+    private var hasLeft = false
     /// Batches that are settled at once, before one waits for company again.
     private var batchesUntilGather = 0
 
@@ -107,11 +110,8 @@ actor BrokerConnection {
 
     /// Takes messages until `stop()`; connects again, with growing pauses, as often as it must.
     func run() {
-        let intake = MessageIntake(
-            domain: domain, filters: orders.filters, decoder: orders.rules.decoder(forSession: name), journal: journal,
-            tail: tail, log: log)
+        let intake = makeIntake(filters: orders.filters, decoder: orders.rules.decoder(forSession: name))
         var backoff = Backoff(first: .milliseconds(500), cap: .seconds(30))
-        var takeovers = Takeovers()
         var subscribedAt: ContinuousClock.Instant?
         var reported = ""
         while !wake.isStopping {
@@ -132,6 +132,12 @@ actor BrokerConnection {
             } catch {
                 let message = String(describing: error)
                 health.set(.broker, name, .failing(message))
+                if wake.isStopping {
+                    log.notice(
+                        "broker connection failed while it was ended",
+                        metadata: ["broker": "\(name)", "error": "\(message)"])
+                    break
+                }
                 let hasRival = presence.rival(of: name) != nil
                 if let verdict = takeovers.ended(end(error, subscribedAt), hasRival: hasRival, at: .now) {
                     tell(verdict, message)
@@ -148,11 +154,16 @@ actor BrokerConnection {
             }
         }
         health.set(.broker, name, .failing("stopped"))
+        if !hasLeft, orders.filters.contains(where: SharedSession.isShared) { tellRemains() }
+    }
+
+    func makeIntake(filters: [String], decoder: MessageDecoder) -> MessageIntake {
+        MessageIntake(domain: domain, filters: filters, decoder: decoder, journal: journal, tail: tail, log: log)
     }
 
     /// One connection, from connect to its end. Throws when it broke or the journal refused a batch.
     private func serve(_ client: Client, _ intake: MessageIntake, subscribed: () -> Void) throws {
-        intake.begin(client: client, session: name)
+        intake.begin(client: client, session: name, isNews: !takeovers.isUnderWay(at: .now))
         defer {
             intake.end()
             metrics.disconnected(from: name)
@@ -189,11 +200,15 @@ actor BrokerConnection {
                 isReady = true
                 subscribed()
                 metrics.connected(to: name)
-                log.notice(
-                    "subscribed", metadata: ["broker": "\(name)", "topics": "\(intake.filters.joined(separator: " "))"])
+                log.log(
+                    level: takeovers.isUnderWay(at: .now) ? .debug : .notice, "subscribed",
+                    metadata: ["broker": "\(name)", "topics": "\(intake.filters.joined(separator: " "))"])
             }
         }
-        if wake.isStopping { try leaveGroups(client, intake) }
+        if wake.isStopping {
+            try leaveGroups(client, intake)
+            hasLeft = client.isConnected
+        }
         // Everything that was read is acknowledged: a clean end loses nothing.
         client.disconnect()
     }
@@ -213,7 +228,7 @@ actor BrokerConnection {
                 : "the broker ends the connection again and again: another client seems to use this client id; each needs one of its own",
             metadata: [
                 "broker": "\(name)", "other": "\(presence.rival(of: name)?.description ?? "not known")",
-                "pause": "\(verdict.pause)", "error": "\(message)",
+                "pause": "\(verdict.pause / .milliseconds(100) / 10) s", "error": "\(message)",
             ])
     }
 

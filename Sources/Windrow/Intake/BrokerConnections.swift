@@ -6,7 +6,14 @@ final class BrokerConnections: Sendable {
     private struct State: Sendable {
         /// By the names of their sessions.
         var running: [String: BrokerConnection] = [:]
+        var orders: [BrokerConnection.Orders] = []
+        /// Given up, or running, and not ended yet.
+        var unended: Set<String> = []
         var streams = IntakeRules.StreamNumbers()
+        /// In the place of a daemon that is gone.
+        var adopting: BrokerConnection?
+        /// Why that failed the last time.
+        var adoptionFailure = ""
         var isStopping = false
     }
 
@@ -61,10 +68,16 @@ final class BrokerConnections: Sendable {
                 connection.stop()
             }
             state.running = connections
-            presence.have(sessions: Array(connections.keys))
+            presence.have(
+                sessions: Dictionary(
+                    uniqueKeysWithValues: orders.map {
+                        (BrokerConnection.name(of: $0.broker), SharedSession($0.broker))
+                    }))
+            state.orders = orders
             for connection in fresh {
                 health.set(.broker, connection.name, .failing("not tried yet"))
-                start.yield(connection)
+                // A session that was given up a moment ago must be out of its groups before it is in them again.
+                if state.unended.insert(connection.name).inserted { start.yield(connection) }
             }
             if state.isStopping { for connection in connections.values { connection.stop() } }
             return rules
@@ -74,23 +87,76 @@ final class BrokerConnections: Sendable {
     /// Runs them until `stop()`.
     func run() async {
         await withTaskGroup { group in
+            group.addTask { for await session in self.presence.orphans { await self.adopt(session) } }
             for await connection in started {
                 group.addTask {
                     await connection.run()
-                    let isGone = self.state.withLock { $0.running[connection.name] !== connection }
-                    guard isGone else { return }
-                    self.presence.joined([], session: connection.name)
-                    self.health.remove(.broker, connection.name)
-                    self.metrics.removed(broker: connection.name)
+                    self.ended(connection)
                 }
             }
         }
     }
 
+    private func ended(_ connection: BrokerConnection) {
+        let name = connection.name
+        state.withLock { state in
+            state.unended.remove(name)
+            // Stopped with the daemon.
+            if state.running[name] === connection { return }
+            presence.joined([], session: name)
+            metrics.removed(broker: name)
+            if let next = state.running[name] {
+                // The configuration has it again.
+                state.unended.insert(name)
+                start.yield(next)
+            } else {
+                health.remove(.broker, name)
+            }
+        }
+    }
+
+    /// Takes what a broker keeps for a session whose daemon is gone. If it fails, the dispatcher has it tried again.
+    private func adopt(_ session: SharedSession) async {
+        do {
+            let connection = try state.withLock { state throws -> BrokerConnection? in
+                let own = state.orders.first { orders in
+                    "\(orders.broker.address)" == session.broker && session.filters.isSubset(of: orders.filters)
+                }
+                // By now it may be a session of this daemon, by a reload.
+                guard !state.isStopping, state.running[session.name] == nil, var broker = own?.broker,
+                    let rules = own?.rules
+                else { return nil }
+                broker.clientID = session.clientID
+                let connection = try make(BrokerConnection.Orders(broker, rules))
+                state.adopting = connection
+                return connection
+            }
+            guard let connection else { return }
+            defer { state.withLock { $0.adopting = nil } }
+            let outcome = try await connection.adopt(session)
+            log.log(
+                level: outcome.messages > 0 ? .notice : .info,
+                "took over what the broker kept for a daemon that is gone",
+                metadata: ["broker": "\(session.name)", "messages": "\(outcome.messages)"])
+            if !outcome.mayHaveMore { presence.adopted(session) }
+        } catch {
+            let isNews = state.withLock { state in
+                defer { state.adoptionFailure = "\(error)" }
+                return state.adoptionFailure != "\(error)"
+            }
+            log.log(
+                level: isNews ? .warning : .debug,
+                "cannot take over what the broker keeps for a daemon that is gone; it is tried again if that one does not come back",
+                metadata: ["broker": "\(session.name)", "error": "\(error)"])
+        }
+    }
+
     /// Ends `run()` after what has been read is accepted and acknowledged.
     func stop() {
+        presence.endAdoptions()
         state.withLock { state in
             state.isStopping = true
+            state.adopting?.stop()
             for connection in state.running.values { connection.stop() }
         }
         start.finish()

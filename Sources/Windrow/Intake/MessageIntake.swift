@@ -29,6 +29,8 @@ final class MessageIntake: ClientHandler {
     private var rejectionLog = RejectionLog()
 
     private unowned var client: Client!
+    /// Whether it is worth telling that there is a connection.
+    private var isNews = true
     private var subscriptions: SubscriptionState?
     /// Set when a call that had to be made from within a callback failed.
     private(set) var failure: (any Error)?
@@ -62,8 +64,9 @@ final class MessageIntake: ClientHandler {
     var payloadLimit: Int { max(journal.largestMessage, DeadLetter.maximumPayload) }
 
     /// A new connection: what an earlier one left unsettled will come again.
-    func begin(client: Client, session: String) {
+    func begin(client: Client, session: String, isNews: Bool) {
         self.client = client
+        self.isNews = isNews
         keptPayload = payloadLimit
         largestMessage = journal.largestMessage
         subscriptions = SubscriptionState(filters: filters, journal: journal, session: session)
@@ -134,6 +137,7 @@ final class MessageIntake: ClientHandler {
     }
 
     private func subscribe() throws {
+        if filters.isEmpty { return }
         let messageID = try client.subscribe(filters)
         subscriptions?.requested(messageID)
     }
@@ -141,7 +145,8 @@ final class MessageIntake: ClientHandler {
     // MARK: ClientHandler
 
     func connected(sessionPresent: Bool) {
-        log.info("connected", metadata: ["session": sessionPresent ? "continued" : "new"])
+        log.log(
+            level: isNews ? .info : .debug, "connected", metadata: ["session": sessionPresent ? "continued" : "new"])
         do {
             try request()
         } catch {

@@ -11,11 +11,13 @@ final class Presence: Sendable {
     struct Orders: Sendable {
         /// Grows with each change.
         var version: Int
-        /// All of them, connected or not: the broker keeps them.
-        var sessions: Set<String>
+        /// All of them, connected or not: the broker keeps them. With what others may take over of one.
+        var sessions: [String: SharedSession?]
         /// By session: of shared subscriptions that the broker has granted.
         var groups: [String: Set<String>]
         var leaving: [Leaving]
+        /// What was taken over since the last time.
+        var adopted: [SharedSession]
     }
 
     /// A session that would leave groups.
@@ -27,10 +29,11 @@ final class Presence: Sendable {
 
     private struct State: Sendable {
         var version = 1
-        var sessions: Set<String> = []
+        var sessions: [String: SharedSession?] = [:]
         /// By session.
         var groups: [String: Set<String>] = [:]
         var leaving: [Leaving] = []
+        var adopted: [SharedSession] = []
         var answers: [Int: Set<String>] = [:]
         var lastNumber = 0
         /// Who else uses a session.
@@ -40,20 +43,24 @@ final class Presence: Sendable {
     private let state = Monitor(State())
     private let version = Atomic(1)
     private let handoff: Handoff
+    /// Sessions whose daemon is gone and that this one has claimed, until `endAdoptions`.
+    let orphans: AsyncStream<SharedSession>
+    private let orphan: AsyncStream<SharedSession>.Continuation
 
     /// - Parameter handoff: what the dispatcher waits at.
     init(handoff: Handoff) {
         self.handoff = handoff
+        (orphans, orphan) = AsyncStream.makeStream()
     }
 
     /// What a group of shared subscriptions is called.
-    static func group(_ filter: String, at broker: Configuration.Broker) -> String { "\(broker.address) \(filter)" }
+    static func group(_ filter: String, at broker: String) -> String { "\(broker) \(filter)" }
 
     // MARK: For the broker connections
 
     /// These sessions the configuration has, and no others.
-    func have(sessions: [String]) {
-        change(isUrgent: false) { $0.sessions = Set(sessions) }
+    func have(sessions: [String: SharedSession?]) {
+        change(isUrgent: false) { $0.sessions = sessions }
     }
 
     /// The broker has a session in these groups, and no others.
@@ -66,18 +73,39 @@ final class Presence: Sendable {
     /// - Returns: those; none if that cannot be found out in time.
     func leave(_ groups: Set<String>, session: String, within patience: Duration) -> Set<String> {
         if groups.isEmpty { return [] }
+        var served: Set<String> = []
         var number = 0
         change { state in
+            // By another session of this daemon: nobody has to be asked.
+            served = groups.filter { group in
+                state.groups.contains { $0.key != session && $0.value.contains(group) }
+            }
+            state.groups[session]?.subtract(served)
+            if served == groups { return }
             state.lastNumber += 1
             number = state.lastNumber
-            state.leaving.append(Leaving(number: number, session: session, groups: groups))
+            state.leaving.append(
+                Leaving(number: number, session: session, groups: groups.subtracting(served)))
         }
+        if served == groups { return served }
         let answer = state.wait(timeout: patience) { [number] state in state.answers.removeValue(forKey: number) }
-        return answer
+        let left =
+            answer
             ?? state.withLock { [number] state in
                 state.leaving.removeAll { $0.number == number }
                 return state.answers.removeValue(forKey: number) ?? []
             }
+        return left.union(served)
+    }
+
+    /// Nothing waits at the broker any more for a session of `orphans`.
+    func adopted(_ session: SharedSession) {
+        change { $0.adopted.append(session) }
+    }
+
+    /// Ends `orphans`.
+    func endAdoptions() {
+        orphan.finish()
     }
 
     /// Who else uses a session, as far as the database tells.
@@ -101,16 +129,16 @@ final class Presence: Sendable {
     var orders: Orders {
         state.withLock { state in
             Orders(
-                version: state.version, sessions: state.sessions, groups: state.groups, leaving: state.leaving)
+                version: state.version, sessions: state.sessions, groups: state.groups, leaving: state.leaving,
+                adopted: state.adopted)
         }
     }
 
-    /// Whether some session is in a group: only then there is anything to leave.
-    var isInGroups: Bool { state.withLock { $0.groups.contains { !$0.value.isEmpty } } }
-
-    /// Whether another session of this daemon is in the group.
-    func isServed(_ group: String, besides session: String) -> Bool {
-        state.withLock { $0.groups.contains { $0.key != session && $0.value.contains(group) } }
+    /// Whether others go by what is said at any time: some session is in a group, or will be when its broker is back.
+    var mayBeInGroups: Bool {
+        state.withLock { state in
+            state.groups.contains { !$0.value.isEmpty } || state.sessions.contains { $0.value != nil }
+        }
     }
 
     /// The session is out of these groups, and stays in the others that it asked for.
@@ -121,6 +149,15 @@ final class Presence: Sendable {
             state.groups[leaving.session]?.subtract(groups)
             state.answers[leaving.number] = groups
         }
+    }
+
+    func claimed(_ session: SharedSession) {
+        orphan.yield(session)
+    }
+
+    /// That they were taken over is written down.
+    func settled(adopted sessions: [SharedSession]) {
+        state.withLock { $0.adopted.removeAll(where: sessions.contains) }
     }
 
     func found(rivals: [String: PresenceHolder]) {

@@ -36,12 +36,15 @@ struct Takeovers {
     private static let forgetting = Duration.seconds(600)
     private static let reminder = Duration.seconds(600)
 
+    /// Whether somebody took the session lately: that each of them connects once more is no news then.
+    func isUnderWay(at now: ContinuousClock.Instant) -> Bool { last.map { now - $0 < Self.forgetting } ?? false }
+
     /// - Parameter hasRival: another daemon is known to use the client id.
     /// - Returns: nil if it seems to be something else.
     mutating func ended(_ end: End, hasRival: Bool, at now: ContinuousClock.Instant) -> Verdict? {
-        if let last, now - last >= Self.forgetting {
+        if last != nil, !isUnderWay(at: now) {
             backoff.reset()
-            (self.last, told, short) = (nil, nil, 0)
+            (last, told, short) = (nil, nil, 0)
         }
         switch end {
         case .takenOver: return happened(isCertain: true, at: now)

@@ -29,6 +29,7 @@ struct CommittedNote: Equatable, Sendable {
             let journal = NodeUUID(String(parts[1]))
         else { return nil }
         let positions = parts.dropFirst(2).compactMap { Int64($0).map(JournalPosition.init) }
+        guard positions.count == parts.count - 2 else { return nil }
         self.init(
             journal: journal, trimmed: positions[0], through: positions[1], lanes: Array(positions.dropFirst(2)))
     }
@@ -61,6 +62,13 @@ struct CommittedNote: Equatable, Sendable {
         defer { close(descriptor) }
         let bytes = Array(line.utf8)
         _ = pwrite(descriptor, bytes, bytes.count, 0)
+    }
+
+    /// Up to where all batches are in the database, by what that has of each lane: nothing before it need be read again, wherever a lane
+    /// stands that had nothing to write. `start` where the database is behind the note.
+    func settled(_ stored: [Int: JournalPosition]) -> JournalPosition {
+        let isThere = !lanes.isEmpty && lanes.enumerated().allSatisfy { stored[$0.offset] ?? .start >= $0.element }
+        return isThere ? through : .start
     }
 
     /// What the lanes had committed beyond what the database has of them now, as far as it is in the journal no more: those positions

@@ -30,22 +30,35 @@ extension Journal {
 
     /// The batches up to here are in PostgreSQL and stay for a while; those behind it wait.
     func keep(through position: JournalPosition) throws(JournalError) {
-        let (before, known) = usage.withLock { ($0.keptThrough, $0.keptBytes) }
+        let before = lastKept
         if position == before { return }
-        // Back after a rewind.
-        let first = position < before ? .start : before
-        let bytes = try read("measure the journal") { try Self.bytes(after: first, through: position, $0) }
+        if position < before { return try keepLess(through: position) }
+        let bytes = try read("measure the journal") { try Self.bytes(after: before, through: position, $0) }
+        // Whoever makes room meanwhile takes from those that were kept before.
         usage.withLock { usage in
             usage.keptThrough = position
-            usage.keptBytes = bytes + (first == .start ? 0 : known)
+            usage.keptBytes += bytes
         }
     }
+
+    /// Back after a rewind. When it returns, nobody who makes room takes what is behind the position any more.
+    private func keepLess(through position: JournalPosition) throws(JournalError) {
+        try write("measure the journal") { db in
+            let bytes = try Self.bytes(after: .start, through: position, db)
+            usage.withLock { usage in
+                usage.keptThrough = position
+                usage.keptBytes = bytes
+            }
+        }
+    }
+
+    private var isDiskShort: Bool { diskFree.map { $0 < Self.leastDiskFree } ?? false }
 
     /// Looks whether kept batches have to give way. Once a second.
     func yieldKeptIfNeeded() throws(JournalError) {
         guard keptBytes > 0 else { return }
-        let isDiskShort = diskFree.map { $0 < Self.leastDiskFree } ?? false
-        try yieldKept(downTo: isDiskShort ? 0 : Int(Double(maxBytes) * Self.keptShare))
+        if isDiskShort { return try yieldAll() }
+        try yieldKept(downTo: Int(Double(maxBytes) * Self.keptShare))
     }
 
     /// Trims kept batches, the oldest first, until no more is in use than kept batches may fill up, or none are left.
@@ -58,6 +71,33 @@ extension Journal {
         }
     }
 
+    /// Has kept batches give way where the disk is short or full, so that `body` need not fail for their sake.
+    func yielding<R>(_ body: () throws(JournalError) -> R) throws(JournalError) -> R {
+        guard keptBytes > 0 else { return try body() }
+        do throws(JournalError) {
+            if isDiskShort { try yieldAll() }
+            return try body()
+        } catch {
+            guard error.kind == .full else { throw error }
+            try yieldAll()
+            return try body()
+        }
+    }
+
+    /// On a short disk. To trim may have taken the ballast: if it is there again, nothing is in the way of what comes in.
+    private func yieldAll() throws(JournalError) {
+        try yieldKept(downTo: 0)
+        if !ballast.restore() {
+            do throws(JournalError) {
+                try giveBack()
+            } catch {
+                // Somebody reads the journal just now, say. There is room in it all the same.
+                log.debug("cannot give room of the journal back to the disk", metadata: ["error": "\(error)"])
+            }
+        }
+        if ballast.restore() { usage.withLock { $0.blockedUntil = nil } }
+    }
+
     private func yieldKept(downTo limit: Int) throws(JournalError) {
         while true {
             let (bytes, kept, through) = usage.withLock { ($0.bytes, $0.keptBytes, $0.keptThrough) }
@@ -66,14 +106,16 @@ extension Journal {
                 let rows = try Row.fetchCursor(
                     db, sql: "SELECT position, length(body) FROM batch WHERE position <= ? ORDER BY position",
                     arguments: [through.number])
-                var (size, last) = (0, through)
+                var (size, last) = (0, JournalPosition?.none)
                 while size < min(Self.yieldStep, bytes - limit), let row = try rows.next() {
                     last = JournalPosition(row[0])
                     size += Int(row[1] as Int64? ?? 0) + Self.rowOverhead
                 }
                 return last
             }
-            try trim(through: step)
+            // Somebody else has made room.
+            guard let step else { return }
+            try trim(through: step, isYielding: true)
             let isNews = usage.withLock { usage in
                 defer { usage.hasYielded = true }
                 return !usage.hasYielded

@@ -81,6 +81,7 @@ final class Journal: Sendable {
 
     /// Opens the journal in `folder`, which is made if it is not there.
     init(folder: String, bounds: Bounds, log: Logger) throws(JournalError) {
+        let isNew = access(folder, F_OK) != 0
         do {
             try FileManager.default.createDirectory(
                 atPath: folder, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o750])
@@ -89,6 +90,8 @@ final class Journal: Sendable {
                 kind: .unusable, operation: "make the folder \(folder)", code: nil, message: error.localizedDescription,
                 hint: "make the folder in journal.directory writable for the user that runs windrow")
         }
+        // What is acknowledged must be found under its folder's name after a power cut, too.
+        if isNew { try JournalFile.syncFolder(of: folder) }
         lock = try JournalLock(folder: folder, patience: .seconds(2))
         ballast = JournalBallast(folder: folder, size: min(Self.ballastSize, bounds.maxSize / 8))
         let (pool, setAside) = try Self.openFile(folder, ballast, lock.noted)
@@ -126,8 +129,9 @@ final class Journal: Sendable {
             name = Mutex(uuid)
             lastPositionAtOpen = JournalPosition(try Self.tellLoss(pool, lock.noted, uuid, last, log))
             noteAtOpen = CommittedNote.read(in: folder).flatMap { $0.journal == uuid ? $0 : nil }
-            let trimmed = noteAtOpen?.trimmed ?? JournalPosition(first.map { $0 - 1 } ?? last)
-            usage = Mutex(Usage(bytes: bytes, trimmed: trimmed))
+            // The note may be behind.
+            let gone = JournalPosition(first.map { $0 - 1 } ?? last)
+            usage = Mutex(Usage(bytes: bytes, trimmed: max(noteAtOpen?.trimmed ?? .start, gone)))
         } catch {
             throw JournalError(error, operation: "read the journal")
         }
@@ -206,7 +210,13 @@ final class Journal: Sendable {
         let maxSize = bounds.current.maxSize
         // Kept batches give way.
         let bound = maxSize - Self.reserve(maxSize) - waitingBytes
-        return diskFree.map { min(bound, $0 + keptBytes) } ?? bound
+        return diskFree.map { min(bound, Self.sum($0, keptBytes)) } ?? bound
+    }
+
+    /// A file system without a bound says that all there is is free.
+    static func sum(_ a: Int, _ b: Int) -> Int {
+        let (sum, overflow) = a.addingReportingOverflow(b)
+        return overflow ? .max : sum
     }
 
     /// Bytes free on the disk; nil when the system does not tell.
@@ -243,17 +253,19 @@ final class Journal: Sendable {
             throw .noRoom
         }
         do throws(JournalError) {
-            let positions = try write("append to the journal") { db in
-                let insert = try db.cachedStatement(sql: "INSERT INTO batch (points, body) VALUES (?, ?)")
-                var positions: [JournalPosition] = []
-                for (points, body) in bodies {
-                    try insert.execute(arguments: [points, body])
-                    positions.append(JournalPosition(db.lastInsertedRowID))
+            let positions = try yielding { () throws(JournalError) in
+                try write("append to the journal") { db in
+                    let insert = try db.cachedStatement(sql: "INSERT INTO batch (points, body) VALUES (?, ?)")
+                    var positions: [JournalPosition] = []
+                    for (points, body) in bodies {
+                        try insert.execute(arguments: [points, body])
+                        positions.append(JournalPosition(db.lastInsertedRowID))
+                    }
+                    try store(deadLetters.map { ($0, nil) }, db)
+                    try remove(letters: retried, db)
+                    FaultPoint.journalBeforeCommit.pass()
+                    return positions
                 }
-                try store(deadLetters.map { ($0, nil) }, db)
-                try remove(letters: retried, db)
-                FaultPoint.journalBeforeCommit.pass()
-                return positions
             }
             FaultPoint.journalAfterCommit.pass()
             if let last = positions.last { lock.note(last, of: uuid) }
@@ -315,17 +327,24 @@ final class Journal: Sendable {
     ///
     /// Works on a full disk too, or a journal that has filled it could never be emptied: deleting needs a little room in the
     /// write-ahead log, and the ballast gives enough to move the log into the file and begin it anew.
-    func trim(through position: JournalPosition) throws(JournalError) {
+    /// - Parameter isYielding: kept batches make room. A failover may be found at the same time: what is kept no more then stays.
+    func trim(through position: JournalPosition, isYielding: Bool = false) throws(JournalError) {
         do {
-            try delete(through: position)
+            try delete(through: position, isYielding)
             FaultPoint.trimAfter.pass()
             ballast.restore()
         } catch  where error.kind == .full {
             usage.withLock { $0.blockedUntil = .now + Self.diskFullPause }
             ballast.drop()
             try checkpoint()
-            try delete(through: position)
+            try delete(through: position, isYielding)
         }
+    }
+
+    /// Gives all free pages back to the disk.
+    func giveBack() throws(JournalError) {
+        try write("shrink the journal") { try $0.execute(sql: "PRAGMA incremental_vacuum") }
+        try checkpoint()
     }
 
     /// Moves what the write-ahead log holds into the file, and gives the log's room back.
@@ -337,16 +356,19 @@ final class Journal: Sendable {
         }
     }
 
-    private func delete(through position: JournalPosition) throws(JournalError) {
-        let (kept, through) = usage.withLock { ($0.keptBytes, $0.keptThrough) }
-        let gone = try write("trim the journal") { db in
+    private func delete(through wanted: JournalPosition, _ isYielding: Bool) throws(JournalError) {
+        try write("trim the journal") { db in
+            let (kept, through) = usage.withLock { ($0.keptBytes, $0.keptThrough) }
+            let position = isYielding ? min(wanted, through) : wanted
             let gone = kept > 0 ? try Self.bytes(after: .start, through: min(position, through), db) : 0
             try db.cachedStatement(sql: "DELETE FROM batch WHERE position <= ?").execute(arguments: [position.number])
-            return gone
-        }
-        usage.withLock { usage in
-            usage.keptBytes = max(0, usage.keptBytes - gone)
-            usage.trimmed = max(usage.trimmed, position)
+            // Before anybody else writes.
+            db.afterNextTransaction { [self] _ in
+                usage.withLock { usage in
+                    usage.keptBytes = max(0, usage.keptBytes - gone)
+                    usage.trimmed = max(usage.trimmed, position)
+                }
+            }
         }
         // Gives the disk back what an outage took, a little at a time.
         try write("shrink the journal") { db in

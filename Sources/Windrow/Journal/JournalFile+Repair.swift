@@ -89,7 +89,7 @@ extension JournalFile {
     }
 
     /// Makes new names of files last: what is acknowledged from now on is in a file that must be found under its name.
-    private static func syncFolder(of file: String) throws(JournalError) {
+    static func syncFolder(of file: String) throws(JournalError) {
         let folder = String(file[..<(file.lastIndex(of: "/") ?? file.startIndex)])
         let descriptor = Glibc.open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         defer { if descriptor >= 0 { close(descriptor) } }

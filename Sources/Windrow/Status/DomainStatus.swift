@@ -45,7 +45,9 @@ final class DomainStatus: Sendable {
     func append(_ sample: StatusHistory.Sample) {
         history.withLock { $0.append(sample) }
         let idle = reader.withLock { entry -> StatusReader? in
-            guard let (reader, lastUse) = entry, .now - lastUse > Self.idleTime else { return nil }
+            guard let (reader, lastUse) = entry else { return nil }
+            let isWanted = .now - lastUse > .seconds(1) && database.server.wantsConnection
+            guard isWanted || .now - lastUse > Self.idleTime else { return nil }
             entry = nil
             return reader
         }

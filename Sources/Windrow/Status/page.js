@@ -103,7 +103,7 @@ function history(label, lines, format) {
 
 // The daemon's answers.
 
-const fewRows = 25, mostRows = 200;
+const fewRows = 25, mostRows = 200, fewDomains = 10;
 const page = { domain: null, status: null, lastAnswer: null, isLost: false, open: null, version: null, limit: fewRows };
 
 /** The answer as an object. Throws with a sentence for people. */
@@ -193,7 +193,12 @@ function showDomains(domains) {
   $("domains").hidden = domains.length < 2;
   if (domains.length < 2 || document.activeElement?.closest("#domains tbody")) return;
   const isFailing = (domain) => domain.parts.some((part) => part.failures.length);
-  const rows = domains.toSorted((a, b) => isFailing(b) - isFailing(a)).map((domain) => {
+  const failing = domains.filter(isFailing).length;
+  say($("domains-counts"), `${failing ? `${number(failing)} of ${number(domains.length)} fail, and come first` : `${number(domains.length)}, and all of them work`}.`);
+  $("domains-search").hidden = domains.length < fewDomains;
+  const search = $("domain-search").value.trim().toLowerCase();
+  const found = domains.filter((domain) => domain.name.toLowerCase().includes(search));
+  const rows = found.toSorted((a, b) => isFailing(b) - isFailing(a)).map((domain) => {
     const failing = domain.parts.filter((part) => part.failures.length);
     const row = el("tr", {},
       el("th", { scope: "row" }, el("a", { href: `#${domain.name}` }, domain.name)),
@@ -204,7 +209,16 @@ function showDomains(domains) {
     return row;
   });
   document.querySelector("#domains tbody").replaceChildren(...rows);
+  if (page.shownDomain === page.domain) return;
+  // Chosen a moment ago, perhaps by the page's address.
+  page.shownDomain = page.domain;
+  const [box, row] = [document.querySelector("#domains .scroll"), document.querySelector("#domains tr[aria-current]")];
+  if (row && (row.offsetTop < box.scrollTop || row.offsetTop + row.offsetHeight > box.scrollTop + box.clientHeight)) {
+    box.scrollTop = row.offsetTop - box.clientHeight / 2;
+  }
 }
+
+$("domain-search").addEventListener("input", () => page.status && showDomains(page.status.domains));
 
 const titles = { broker: "Broker", postgres: "PostgreSQL", journal: "Journal" };
 const perSecond = (value) => (value == null ? "–" : `${number(value)}/s`);

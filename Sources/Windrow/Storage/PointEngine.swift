@@ -1,10 +1,14 @@
 import LibPQ
 
-/// What the table `point` is, as the database tells: Windrow writes to what is there, whatever the configuration says.
-enum PointEngine: String, Sendable {
+/// What the table `point` is, or is to be: the configuration names one, and Windrow writes to what the database has.
+public enum PointEngine: String, CaseIterable, Sendable {
+    /// One plain table.
     case plain
+    /// Range partitions by time, which pg_partman looks after.
     case partitions
+    /// A hypertable of TimescaleDB.
     case timescaledb
+    /// A table that Citus distributes by series over several servers.
     case citus
 
     /// Whether its rows are laid down by time, so that a statement which names the times that it touches leaves the rest alone.
@@ -13,10 +17,6 @@ enum PointEngine: String, Sendable {
     /// Whether flushes keep to statements that its planner is known to take: COPY, INSERT … SELECT FROM unnest(…) ON CONFLICT, and
     /// DELETE … USING unnest(…), none of them inside another.
     var takesSimpleStatementsOnly: Bool { self == .timescaledb || self == .citus }
-
-    init(_ wanted: Configuration.Storage.Engine) {
-        self = PointEngine(rawValue: wanted.rawValue) ?? .plain
-    }
 }
 
 extension Schema {

@@ -10,36 +10,47 @@ struct PointStorage {
         self.schema = schema
     }
 
-    var wanted: PointEngine { PointEngine(storage.engine) }
+    var wanted: PointEngine { storage.engine }
 
-    /// Makes an empty `point` a table of the engine; one that holds points already stays as it is.
+    /// Makes an empty `point` a table of the engine, with its views and privileges; one that holds points already stays as it is, and so
+    /// does one with indexes, triggers and the like of somebody's own.
     /// - Returns: what `point` is then.
     /// - Throws: `PostgresError`, `StorageError`.
     func prepare(_ connection: Connection) throws -> PointEngine {
         guard let found = try schema.engine(connection) else { return wanted }
-        if found != wanted {
-            // Whoever writes a first point just now has to wait, or has written it.
-            let isEmpty = try connection.execute("SELECT NOT EXISTS (SELECT FROM \(schema.qualified("point")))")
-            guard try isEmpty.bool(0, 0), try ConversionCourse.load(schema, connection) == nil else { return found }
-            let sql = try script(connection)
-            return try connection.transaction { () throws(PostgresError) in
-                try connection.script("LOCK TABLE \(schema.qualified("point")) IN ACCESS EXCLUSIVE MODE")
-                let isEmpty = try connection.execute("SELECT NOT EXISTS (SELECT FROM \(schema.qualified("point")))")
-                guard try isEmpty.bool(0, 0) else { return found }
-                try connection.script(
-                    """
-                    DROP VIEW \(schema.qualified("timeseries"));
-                    DROP TABLE \(schema.qualified("point"));
-                    \(sql);
-                    \(schema.createView)
-                    """)
-                return wanted
+        guard found != wanted, try isEmpty(connection), try !isConverting(connection),
+            try schema.obstaclesToConversion(connection).isEmpty
+        else { return found }
+        let table = try script(connection, table: ConversionScript.next)
+        let script = ConversionScript(
+            schema, to: wanted, interval: storage.interval,
+            partman: try PartitionSet(schema).partman(toMake: wanted, connection))
+        return try connection.transaction { () throws(PostgresError) in
+            // Whoever writes a first point just now has to wait, or has written it; and another daemon may be first with this.
+            try connection.script(script.lock)
+            guard try schema.engine(connection) == found, try isEmpty(connection), try !isConverting(connection) else {
+                return try schema.engine(connection) ?? found
             }
+            try connection.script(
+                """
+                \(script.begin(table, expected: 0))
+                \(script.swap)
+                DROP TABLE \(schema.qualified(ConversionScript.old))
+                """)
+            return wanted
         }
-        if wanted == .partitions, let partman = try Extension.partman.schema(connection) {
-            try connection.script(PartitionSet(schema).setRetention(storage, partman: partman))
-        }
-        return found
+    }
+
+    private func isEmpty(_ connection: Connection) throws(PostgresError) -> Bool {
+        try connection.execute("SELECT NOT EXISTS (SELECT FROM \(schema.qualified("point")))").bool(0, 0)
+    }
+
+    /// Whether a conversion is under way, or its old table is still there.
+    private func isConverting(_ connection: Connection) throws(PostgresError) -> Bool {
+        try connection.execute(
+            "SELECT to_regclass($1) IS NOT NULL OR to_regclass($2) IS NOT NULL",
+            [.text(schema.qualified(ConversionScript.course)), .text(schema.qualified(ConversionScript.old))]
+        ).bool(0, 0)
     }
 
     /// The SQL that makes a table of the engine, empty, once its extension is there. To be run in a transaction.

@@ -14,7 +14,7 @@ struct StorageCheck {
 
     /// Nothing to tell of a plain table that is to be one.
     func run(_ connection: Connection) throws(PostgresError) -> [Check.Finding] {
-        let wanted = PointEngine(storage.engine)
+        let wanted = storage.engine
         let found = try schema.engine(connection)
         if found == wanted {
             return try found == .partitions

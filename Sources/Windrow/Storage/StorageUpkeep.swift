@@ -82,6 +82,11 @@ actor StorageUpkeep {
                     "partitions were looked after",
                     metadata: ["made": "\(outcome.made)", "dropped": "\(outcome.dropped)"])
             }
+            if let change = outcome.retention {
+                log.notice(
+                    "the retention that pg_partman had was not that of the configuration, and was changed",
+                    metadata: ["from": "\(change.from ?? "none")", "to": "\(change.to ?? "none")"])
+            }
             reported = ""
             return true
         } catch {

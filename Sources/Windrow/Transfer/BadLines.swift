@@ -24,6 +24,7 @@ final class BadLines: Sendable {
         /// Numbers that FILE has from an earlier run.
         var known: Set<Int> = []
         var hasBegun = false
+        var isReady = false
     }
 
     /// How many are told.
@@ -42,9 +43,14 @@ final class BadLines: Sendable {
 
     var reasonsFile: String? { file.map { $0 + ".reasons" } }
 
-    /// Comes before the first line.
+    /// Comes before the first line. Another time, when the input is read again from some place on, it does nothing.
     /// - Parameter isResuming: FILE may be there.
     func begin(header bytes: [UInt8], isResuming: Bool) throws(TransferError) {
+        let isFirst = state.withLock { state in
+            defer { state.isReady = true }
+            return !state.isReady
+        }
+        guard isFirst else { return }
         header.withLock { $0 = bytes }
         guard let file, let reasonsFile else { return }
         for path in [file, reasonsFile] where FileManager.default.fileExists(atPath: path) {

@@ -1,7 +1,11 @@
+import Glibc
 import LibPQ
 
 /// Writes points of a domain's database into a file that an import reads back: of one moment, ordered by node, tag and time, and with no
 /// more in memory than a page of points and the names of the series.
+///
+/// The moment goes with the connection: an export whose server goes away begins anew, with a new file in the place of the half one.
+/// What stands on standard output already nobody can take back.
 public final class Export {
     public typealias Format = ImportOptions.Format
 
@@ -23,14 +27,31 @@ public final class Export {
     private let selection: ExportSelection
     private let format: Format
     private let report: (Report) -> Void
+    private let waits: (PostgresError) -> Void
+    private let beginsAnew: () -> Void
     private let isInterrupted: () -> Bool
 
-    private static let pageSize = 20_000
+    /// Some of it stands on standard output.
+    private var isTold = false
 
+    /// Rows of a fetch; tests make it small.
+    var pageSize = 20_000
+    /// How long a database that went away is waited for.
+    private static let patience = Duration.seconds(300)
+    public static var patienceText: String { DurationText.format(patience) }
+    /// How often an export begins anew: one that takes longer than its server lasts would never end.
+    private static let mostAttempts = 4
+
+    /// - Parameters:
+    ///   - waits: is told why the export is interrupted, before each try to reach the database again.
+    ///   - beginsAnew: is told when it is reached, and all is written once more.
     public init(
         of domain: Configuration.Domain, _ selection: ExportSelection, as format: Format,
-        report: @escaping (Report) -> Void, isInterrupted: @escaping () -> Bool
+        report: @escaping (Report) -> Void, waits: @escaping (PostgresError) -> Void = { _ in },
+        beginsAnew: @escaping () -> Void = {}, isInterrupted: @escaping () -> Bool
     ) {
+        self.waits = waits
+        self.beginsAnew = beginsAnew
         self.domain = domain
         self.selection = selection
         self.format = format
@@ -45,9 +66,48 @@ public final class Export {
     /// - Throws: `TransferError`, `PostgresError`, `SchemaError`, `OutputClosed`.
     public func run(to path: String?, replaces: Bool) throws -> Report? {
         let schema = try Schema(domain.schema)
-        let connection = try DatabaseAccess(connectionString: domain.postgres, schema: schema).connect("export")
+        let database = DatabaseAccess(connectionString: domain.postgres, schema: schema)
+        var connection = try database.connect("export")
+        for attempt in 1... {
+            do {
+                return try run(to: path, replaces: replaces, schema, connection)
+            } catch let error as PostgresError {
+                guard error.endsConnection, !isInterrupted() else { throw error }
+                guard !isTold else { throw TransferError.snapshotLost(error) }
+                guard attempt < Self.mostAttempts else { throw error }
+                guard let fresh = try connectAgain(database, after: error) else { return nil }
+                connection = fresh
+                beginsAnew()
+            }
+        }
+        return nil
+    }
+
+    /// nil when interrupted.
+    private func connectAgain(_ database: DatabaseAccess, after failure: PostgresError) throws -> Connection? {
+        let deadline = ContinuousClock.now + Self.patience
+        var backoff = DatabaseAccess.backoff
+        var failure = failure
+        while true {
+            waits(failure)
+            let (seconds, attoseconds) = backoff.next().components
+            usleep(useconds_t(seconds * 1_000_000 + attoseconds / 1_000_000_000_000))
+            if isInterrupted() { return nil }
+            do throws(PostgresError) {
+                return try database.connect("export")
+            } catch {
+                guard error.endsConnection, .now < deadline else { throw error }
+                failure = error
+            }
+        }
+    }
+
+    private func run(
+        to path: String?, replaces: Bool, _ schema: Schema, _ connection: Connection
+    ) throws -> Report? {
         try schema.check(connection)
         let output = try OutputFile(path, replaces: replaces)
+        defer { if path == nil, output.hasWritten { isTold = true } }
         // One snapshot for all statements.
         try connection.script("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
         let series = try self.series(schema, connection)
@@ -81,7 +141,7 @@ public final class Export {
         var text = PointText(format)
         while true {
             if isInterrupted() { return nil }
-            let rows = try connection.execute("FETCH \(Self.pageSize) FROM export")
+            let rows = try connection.execute("FETCH \(pageSize) FROM export")
             if rows.count == 0 { break }
             try output.write { bytes in
                 for row in 0..<rows.count {

@@ -1,7 +1,11 @@
+import Glibc
 import LibPQ
 
 // An import: a file is cut into blocks and read on one thread, while lanes on others fold and write what the blocks say, each with its
 // own connection, as the daemon's lanes do.
+//
+// After a failover the import follows PostgreSQL to the promoted host in the same way: it begins anew there, behind what that has of
+// it, with everything looked up again. Only an input that can be read once cannot.
 //
 // The place in the file up to which a lane has written is committed with its points, in the table `progress`, under a name that is made
 // from the file and from what the operator says about it. So whatever interrupts an import, the same command goes on behind the last
@@ -19,6 +23,8 @@ public final class Import {
         case importing
         /// PostgreSQL is away, for the reason.
         case waiting(String)
+        /// PostgreSQL has failed over, and the import begins anew behind what is there.
+        case following
     }
 
     public struct Report: Sendable {
@@ -43,6 +49,8 @@ public final class Import {
 
     /// How far it has come; also after an error.
     public private(set) var summary: ImportSummary
+    /// Whether the last attempt has committed anything.
+    private var hasProgressed = false
 
     /// Blocks that may wait for a lane.
     private static let maxWaiting = 3
@@ -56,6 +64,10 @@ public final class Import {
     var pieces = Pieces()
 
     private static let patience = Duration.seconds(300)
+    /// How many failovers are followed: two hosts that take writes at the same time would be followed for ever.
+    private static let mostFailovers = 20
+    /// In microseconds.
+    private static let pauseToFollow: UInt32 = 500_000
     /// How long a database that is away is waited for.
     public static var patienceText: String { DurationText.format(patience) }
 
@@ -96,14 +108,42 @@ public final class Import {
         let started = ContinuousClock.now
         defer { summary.took = .now - started }
         let uuid = identity?.uuid ?? ImportIdentity.random()
-        let database = try ImportDatabase(domain, uuid: uuid, patience: Self.patience, isInterrupted: isInterrupted)
+        let database = try ImportDatabase(
+            domain, uuid: uuid, patience: Self.patience,
+            waits: { [unowned self] in
+                report(Report(phase: .waiting("\($0)"), share: nil, points: summary.totals.points))
+            }, isInterrupted: isInterrupted)
         defer { database.close() }
         try database.open()
         if restarts { try database.forget() }
-        let stored = try database.loadPositions()
-        let positions = stored ?? Array(repeating: .start, count: domain.lanes)
         let badLines = BadLines(of: summary.input, into: skipping)
         defer { summary.take(badLines) }
+        // Since when nothing gets on for failovers.
+        var stuckSince: ContinuousClock.Instant?
+        while true {
+            do {
+                return try run(database, uuid, badLines, skips: skipping != nil)
+            } catch is OtherPast {
+                summary.failovers += 1
+                let since = hasProgressed ? .now : stuckSince ?? .now
+                stuckSince = since
+                guard identity != nil, .now - since < Self.patience, summary.failovers <= Self.mostFailovers else {
+                    throw TransferError.failedOver(isOnce: identity == nil)
+                }
+                report(Report(phase: .following, share: nil, points: summary.totals.points))
+                if isInterrupted() { return }
+                // Another host may have only just been promoted, and its old primary not be gone.
+                usleep(Self.pauseToFollow)
+                database.follow()
+            }
+        }
+    }
+
+    /// Reads the file from where the database stands to its end.
+    private func run(_ database: ImportDatabase, _ uuid: NodeUUID, _ badLines: BadLines, skips: Bool) throws {
+        hasProgressed = false
+        let stored = try database.loadPositions()
+        let positions = stored ?? Array(repeating: .start, count: domain.lanes)
         let source = try ByteSource(file)
         let parser = try BlockParser(
             source, format, options, rules, cuts: positions.map { Int($0.number) }, blockSize: pieces.block)
@@ -113,26 +153,28 @@ public final class Import {
         var ids: [SeriesID?] = []
         var windows = FileWindows()
         if options.overwrite == .replaceWindow {
-            let survey = try survey(&table, badLines: skipping == nil ? badLines : nil)
+            let survey = try survey(&table, badLines: skips ? nil : badLines)
             if isInterrupted() { return }
             ids = try database.resolve(table.names)
             for place in ids.indices where ids[place] == nil { table.refuse(place) }
             // Once more, for the lines of nodes that are unknown.
-            if skipping == nil, ids.contains(nil) { _ = try self.survey(&table, badLines: badLines) }
+            if !skips, ids.contains(nil) { _ = try self.survey(&table, badLines: badLines) }
             windows = FileWindows(survey, ids) { positions[Int($0.number) % positions.count] }
             try check(windows, table.names, ids)
         }
         let first = positions.min() ?? .start
         if first > .start { try parser.skip(to: Int(first.number)) }
         // Where all begin, some lane may be ahead.
+        var begun: ImportSummary.Place?
         if positions.contains(where: { $0 > .start }) {
             let place = ImportSummary.Place(share: parser.share, lines: parser.line - 1)
-            summary.resumedAt = place
+            begun = place
+            // The counts of what was done before a failover stay.
+            if summary.failovers == 0 { summary.resumedAt = place }
             resumes(place)
         }
         if stored == nil { try database.begin(lanes: positions.count) }
-        try write(
-            parser, &table, ids, &windows, database, uuid, positions, badLines, skips: skipping != nil)
+        try write(parser, &table, ids, &windows, database, uuid, positions, from: begun, badLines, skips: skips)
         if summary.isComplete || identity == nil { try database.forget() }
     }
 
@@ -193,7 +235,8 @@ public final class Import {
 
     private func write(
         _ parser: BlockParser, _ table: inout SeriesTable, _ known: [SeriesID?], _ windows: inout FileWindows,
-        _ database: ImportDatabase, _ uuid: NodeUUID, _ positions: [JournalPosition], _ badLines: BadLines, skips: Bool
+        _ database: ImportDatabase, _ uuid: NodeUUID, _ positions: [JournalPosition], from begun: ImportSummary.Place?,
+        _ badLines: BadLines, skips: Bool
     ) throws {
         let board = Monitor(ImportBoard(committed: positions))
         for number in positions.indices {
@@ -204,7 +247,7 @@ public final class Import {
             let lane = ImportLane(settings, board: board, badLines: badLines, committedAtStart: positions[number])
             Task { await lane.run() }
         }
-        var course = Course(summary.resumedAt)
+        var course = Course(begun)
         var series = SeriesNumbers(known)
         var stop: TransferError?
         do {
@@ -228,8 +271,10 @@ public final class Import {
             board.withLock { if $0.failure == nil { $0.failure = error } }
         }
         finish(board, &course)
-        summary.totals = board.withLock { $0.totals }
-        summary.committed = course.place(board.withLock { $0.committedByAll })
+        let (totals, committed) = board.withLock { ($0.totals, $0.committedByAll) }
+        summary.totals.add(totals)
+        summary.committed = course.place(committed)
+        hasProgressed = committed > positions.min() ?? .start
         if let failure = board.withLock({ $0.failure }) { throw failure }
         if let stop {
             // So that all can be mended at once.
@@ -278,11 +323,11 @@ public final class Import {
     }
 
     private func tell(_ board: Monitor<ImportBoard>, _ course: inout Course) {
-        let (committed, points, obstacle) = board.withLock { ($0.committedByAll, $0.totals.points, $0.obstacle) }
+        let (committed, written, obstacle) = board.withLock { ($0.committedByAll, $0.totals.points, $0.obstacle) }
         let place = course.place(committed)
         report(
             Report(
                 phase: obstacle.map { .waiting($0) } ?? .importing, share: identity == nil ? nil : place.share,
-                points: points))
+                points: summary.totals.points + written))
     }
 }

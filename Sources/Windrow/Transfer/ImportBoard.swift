@@ -45,6 +45,16 @@ public struct ImportTotals: Equatable, Sendable {
     /// All points that were read and dealt with.
     public var points: Int { inserted + updated + kept + superseded + refused }
 
+    mutating func add(_ other: ImportTotals) {
+        inserted += other.inserted
+        updated += other.updated
+        kept += other.kept
+        superseded += other.superseded
+        refused += other.refused
+        deleted += other.deleted
+        emptied += other.emptied
+    }
+
     mutating func add(_ outcome: FlushOutcome) {
         inserted += outcome.inserted
         updated += outcome.updated

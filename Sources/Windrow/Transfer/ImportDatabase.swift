@@ -6,17 +6,22 @@ final class ImportDatabase {
     let access: DatabaseAccess
     private let uuid: NodeUUID
     private let patience: Duration
+    private let waits: (PostgresError) -> Void
     private let isInterrupted: () -> Bool
     /// In which all that is found is found.
     private(set) var timeline: Timeline?
     private var connection: Connection?
     private var catalog: Catalog
 
-    init(_ domain: Configuration.Domain, uuid: NodeUUID, patience: Duration, isInterrupted: @escaping () -> Bool) throws
-    {
+    /// - Parameter waits: is told why it waits for PostgreSQL, before each try.
+    init(
+        _ domain: Configuration.Domain, uuid: NodeUUID, patience: Duration, waits: @escaping (PostgresError) -> Void,
+        isInterrupted: @escaping () -> Bool
+    ) throws {
         access = try DatabaseAccess(domain)
         self.uuid = uuid
         self.patience = patience
+        self.waits = waits
         self.isInterrupted = isInterrupted
         catalog = Catalog(
             schema: access.schema, createsNodes: domain.unknownNodes == .create, identities: NodeIdentities())
@@ -40,6 +45,7 @@ final class ImportDatabase {
                 if isInterrupted() { throw error }
                 connection?.close()
                 catalog.forget()
+                waits(error)
                 let (seconds, attoseconds) = backoff.next().components
                 usleep(useconds_t(seconds * 1_000_000 + attoseconds / 1_000_000_000_000))
             }
@@ -76,6 +82,13 @@ final class ImportDatabase {
         }
     }
 
+    /// Takes the database as it is now: what was found in its other past counts no more.
+    func follow() {
+        close()
+        timeline = nil
+        catalog.forget()
+    }
+
     func close() {
         connection?.close()
         connection = nil
@@ -87,7 +100,7 @@ final class ImportDatabase {
         try access.commit.apply(to: fresh)
         let timeline = try Timeline(of: fresh)
         // Numbers of series that were made last may be others' there.
-        guard self.timeline == nil || self.timeline == timeline else { throw TransferError.failedOver }
+        guard self.timeline == nil || self.timeline == timeline else { throw OtherPast() }
         self.timeline = timeline
         let lock = try fresh.execute(
             "SELECT pg_try_advisory_lock(hashtextextended($1, 0))", [.text("windrow import \(uuid)")])

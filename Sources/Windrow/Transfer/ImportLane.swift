@@ -120,14 +120,14 @@ actor ImportLane {
         var firstFailure: ContinuousClock.Instant?
         while true {
             do {
-                let written = try session.write(pending, through: position, resolvedIn: settings.timeline) {
-                    refused, _ in try keep(refused)
-                }
-                session.committed(pending, written.outcome, through: position)
+                let number = settings.number
+                let written = try session.write(
+                    pending, through: position, after: board.withLock { $0.committed[number] },
+                    resolvedIn: settings.timeline
+                ) { refused, _ in try keep(refused) }
+                session.committed(pending, written.outcome)
                 finish(written.outcome, position)
                 return
-            } catch is OtherPast {
-                throw TransferError.failedOver
             } catch let error as PostgresError where error.verdict != .stop {
                 session.recover(from: error)
                 let failedSince = firstFailure ?? .now

@@ -18,6 +18,8 @@ public struct ImportSummary: Sendable {
     public internal(set) var committed = Place(share: 0, lines: 0)
     public internal(set) var isComplete = false
     public internal(set) var totals = ImportTotals()
+    /// How often PostgreSQL has failed over under it; what was lost then is counted once more.
+    public internal(set) var failovers = 0
     /// In the database.
     public internal(set) var series = 0
     public internal(set) var took = Duration.zero

@@ -12,6 +12,8 @@ final class OutputFile {
     private let deflater: GzipDeflater?
     private var buffer: [UInt8] = []
     private var isFinished = false
+    /// Whether anything has left.
+    private(set) var hasWritten = false
 
     private static let pieceSize = 256 << 10
 
@@ -68,6 +70,7 @@ final class OutputFile {
     }
 
     private func put(_ bytes: UnsafeRawBufferPointer) throws {
+        if !bytes.isEmpty { hasWritten = true }
         var written = 0
         while written < bytes.count {
             let count = Glibc.write(descriptor, bytes.baseAddress! + written, bytes.count - written)

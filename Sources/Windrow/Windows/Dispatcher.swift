@@ -43,9 +43,13 @@ actor Dispatcher {
     private let lastLook = Mutex<(at: ContinuousClock.Instant, succeeded: Bool)>((.now, false))
     /// Of the connection.
     private var locks = PresenceLocks()
+    /// Of the connection.
+    private var sharedSessions: SharedSessions
     private var attendedAt = ContinuousClock.now
     /// Of the orders, on this connection; 0 when there were none.
     private var attendedVersion = 0
+    /// The last one: it says nothing new every five seconds.
+    private var attendFailure = ""
     private var rivals: [String: PresenceHolder] = [:]
     /// PostgreSQL's processes of earlier connections: it may not have noticed yet that they are gone.
     private var formerProcesses: Set<Int32> = []
@@ -60,6 +64,8 @@ actor Dispatcher {
     private var timeline: Timeline?
     /// Whether a connection has to prove that it sees what the one before it saw.
     private var hasPast = false
+    /// How long a statement is waited for, where another host may have taken over.
+    private var patience = leastPatience
     /// When the database was last asked anything.
     private var askedAt = ContinuousClock.now
     private var schedule = KeepSchedule()
@@ -77,6 +83,9 @@ actor Dispatcher {
     /// Of several hosts another one may take over, while this one hangs and so keeps everybody waiting.
     private static let promptProbeInterval = Duration.seconds(1)
     private static let promptProbeTime = Duration.seconds(2)
+    /// Of several hosts, how long a statement is waited for; longer after one that took longer: there may be much to do.
+    private static let leastPatience = Duration.seconds(3)
+    private static let mostPatience = Duration.seconds(65)
 
     init(
         domain: Live<Configuration.Domain>, database: DatabaseAccess, migrates: Bool, nodes: NodeIdentities,
@@ -99,6 +108,7 @@ actor Dispatcher {
         self.budget = budget
         self.receipts = receipts
         self.presence = presence
+        sharedSessions = SharedSessions(schema: database.schema)
         self.runID = runID
         self.metrics = metrics
         reporter = DatabaseReporter(component: "catalog", server: database.server, health: health, log: log)
@@ -140,27 +150,49 @@ actor Dispatcher {
             case .stopped: break loop
             }
             if !goesOn { guard handoff.isRewindWanted, rewind() else { break loop } }
-            if hasSeveralHosts, connection != nil { probeIfDue() }
+            yieldConnection()
+            // A busy one that knows all its series asks for nothing, and would not notice that its locks are gone.
+            if hasSeveralHosts && connection != nil || presence.mayBeInGroups { probeIfDue() }
             trim(every: Self.trimInterval)
         }
         disconnect()
     }
 
-    /// Nothing came for a while: gives up the connection when it is wanted elsewhere, or was not used for long, and then the thread,
-    /// too.
+    /// Nothing came for a while: gives up the connection when it was not used for long, and then the thread, too.
     private func rest() async {
-        let idleSince = workedAt.map { ContinuousClock.now - $0 } ?? .seconds(3600)
         // Others rely on what its locks tell, and it may have to leave a group at any moment.
-        if presence.isInGroups { return probeIfDue() }
+        if presence.mayBeInGroups { return }
         if connection != nil {
-            guard idleSince > DatabaseAccess.patience || database.server.wantsConnection else { return probeIfDue() }
+            guard isIdle else { return probeIfDue() }
             disconnect()
-            // While nobody watches the server, another may take its place, with other numbers.
-            catalog.forget()
         }
         // What the lanes have not committed yet is trimmed later.
         guard noted >= position, journal.trimmed >= position else { return }
         await handoff.change(after: position)
+        // While nobody watched the server, another may have taken its place, with other numbers.
+        if isIdle { catalog.forget() }
+    }
+
+    private var isIdle: Bool { workedAt.map { .now - $0 > DatabaseAccess.patience } ?? true }
+
+    /// Gives up the connection if others wait for one: whoever kept it, with nothing to look up, would have them wait for ever. The numbers
+    /// that are known stay known: lanes look whether they are of the same past.
+    private func yieldConnection() {
+        guard let connection, database.server.wantsConnection else { return }
+        withdrawSessions(connection)
+        disconnect()
+        askedAt = .now
+    }
+
+    /// Until there is a connection again its locks are missing, and nobody is to take its sessions for those of a daemon that is gone.
+    private func withdrawSessions(_ connection: Connection) {
+        let own = presence.orders.sessions.filter { locks.sessions.contains($0.key) && $0.value != nil }
+        if own.isEmpty { return }
+        do {
+            try sharedSessions.record(own.mapValues { _ in nil }, connection)
+        } catch {
+            log.debug("cannot withdraw its sessions", metadata: ["error": "\(error)"])
+        }
     }
 
     /// Deletes from the journal what all lanes have committed, once it has been kept for long enough. Failing is harmless: the next
@@ -190,21 +222,15 @@ actor Dispatcher {
 
     /// Readies the schema and finds where the lanes stand. False when stopped first.
     private func start() -> Bool {
-        let loaded = untilItSucceeds("prepare the database") {
-            try database.server.enter(unless: { isStopping }) { () throws -> [JournalPosition] in
+        let found = untilItSucceeds("prepare the database") {
+            try database.server.enter(unless: { isStopping }) { () throws -> Found in
                 let connection = try connected()
                 try prepare(connection)
                 return try findPositions(connection)
             }
         }
-        guard let loaded else { return false }
-        begin(at: loaded)
-        if let note = journal.noteAtOpen, note.journal == journal.uuid, note.lanes.count == loaded.count,
-            zip(loaded, note.lanes).allSatisfy({ $0 >= $1 })
-        {
-            // A lane that had nothing to write stands far behind; what is kept need not be read for its sake.
-            position = max(position, note.through)
-        }
+        guard let found else { return false }
+        begin(at: found.lanes, settled: found.settled)
         hasPast = true
         do {
             let waiting = try journal.batchCount(after: position)
@@ -213,12 +239,11 @@ actor Dispatcher {
             } else {
                 // All domains start at once, and most of them have nothing to do.
                 attend()
-                if !presence.isInGroups { disconnect() }
+                if !presence.mayBeInGroups { disconnect() }
             }
         } catch {
             log.error("cannot count what the journal holds", metadata: ["error": "\(error)"])
         }
-        progress.dispatched(through: position)
         return true
     }
 
@@ -234,14 +259,18 @@ actor Dispatcher {
         try prepareStorage(connection)
     }
 
+    /// Where the lanes stand, and up to where all of them have nothing left to do.
+    private typealias Found = (lanes: [JournalPosition], settled: JournalPosition)
+
     /// Where the database says that the lanes stand.
-    private func findPositions(_ connection: Connection) throws -> [JournalPosition] {
+    private func findPositions(_ connection: Connection) throws -> Found {
         let positions = LanePositions(schema: database.schema, journal: journal.uuid)
         let stored = try positions.stored(connection)
-        let loaded = try positions.load(lanes: lanes.count, connection)
+        let settled = journal.noteAtOpen?.settled(stored) ?? .start
+        let loaded = try positions.load(lanes: lanes.count, settled: settled, connection)
         if loaded.allSatisfy({ $0 <= journal.lastPositionAtOpen }) {
             tellLossAtStart(stored)
-            return loaded
+            return (loaded, settled)
         }
         // Restored from a backup, say: its new positions would be taken for ones that are written already. What it held when it
         // was opened is written as far as the lanes had come.
@@ -250,14 +279,16 @@ actor Dispatcher {
         let reached = loaded.map { min($0, journal.lastPositionAtOpen) }
         try LanePositions(schema: database.schema, journal: fresh).store(reached, connection)
         try journal.rename(to: fresh)
-        return reached
+        return (reached, .start)
     }
 
     /// The lanes go on from here.
-    private func begin(at positions: [JournalPosition]) {
+    private func begin(at positions: [JournalPosition], settled: JournalPosition) {
         committedBefore = positions
-        position = positions.min() ?? .start
+        // A lane that had nothing to write stands far behind; what is kept need not be read for its sake.
+        position = max(positions.min() ?? .start, settled)
         progress.begin(at: positions)
+        progress.dispatched(through: position)
         schedule.rewind(to: position)
     }
 
@@ -286,25 +317,26 @@ actor Dispatcher {
         }
         // Now no lane asks for what has begun already.
         handoff.beginRewind()
-        let committed = progress.committed
+        let (committed, settled) = (progress.committed, progress.trimmable)
         let loaded = untilItSucceeds("find what PostgreSQL has") {
             try LanePositions(schema: database.schema, journal: journal.uuid).load(lanes: lanes.count, connected())
         }
         guard let loaded else { return false }
         hasPast = true
-        tellRewind(from: committed, to: loaded)
-        begin(at: loaded)
-        noteCommitted(through: position)
+        let isBehind = zip(loaded, committed).contains { $0 < $1 }
+        begin(at: loaded, settled: isBehind ? .start : settled)
         do {
+            // First of all: it keeps those who make room from what is going to be written once more.
             try journal.keep(through: min(position, journal.lastKept))
         } catch {
             log.error("cannot measure the journal", metadata: ["error": "\(error)"])
         }
+        tellRewind(from: committed, to: loaded, isBehind: isBehind)
+        noteCommitted(through: position)
         return true
     }
 
-    private func tellRewind(from committed: [JournalPosition], to stored: [JournalPosition]) {
-        let isBehind = zip(stored, committed).contains { $0 < $1 }
+    private func tellRewind(from committed: [JournalPosition], to stored: [JournalPosition], isBehind: Bool) {
         var metadata: Logger.Metadata = [
             "host": "\(connection?.endpoint ?? "")", "timeline": "\(timeline?.name ?? "not known")",
         ]
@@ -413,10 +445,8 @@ actor Dispatcher {
         untilItSucceeds("look up series") { () throws -> [SeriesID?]? in
             let connection = try connected()
             if handoff.isRewindWanted { return nil }
-            // A look-up may take long; a server that hangs shows at once.
-            if hasSeveralHosts { try connection.ping(within: Self.promptProbeTime) }
             catalog.createsNodes = domain.current.unknownNodes == .create
-            return try catalog.resolve(names, connection)
+            return try patiently(connection) { () throws(PostgresError) in try catalog.resolve(names, connection) }
         } ?? nil
     }
 
@@ -427,6 +457,8 @@ actor Dispatcher {
         for lane in lanes { lane.flushSoon() }
         while !budget.acquire(bytes, timeout: .milliseconds(250)) {
             if isStopping || handoff.isRewindWanted { return false }
+            // It may be what the lanes wait for.
+            yieldConnection()
             if hasSeveralHosts { probeIfDue() }
         }
         return true
@@ -486,6 +518,25 @@ actor Dispatcher {
 
     // MARK: The database
 
+    /// Runs statements, each of which may take long, and gives a server up soon that hangs, where there is another one.
+    private func patiently<R>(
+        _ connection: Connection, _ body: () throws(PostgresError) -> R
+    ) throws(PostgresError) -> R {
+        guard hasSeveralHosts else { return try body() }
+        // Before a statement, a server that hangs shows at once; in one, it might as well have much to do.
+        try connection.ping(within: Self.promptProbeTime)
+        connection.patience = patience
+        defer { connection.patience = nil }
+        do throws(PostgresError) {
+            let result = try body()
+            patience = Self.leastPatience
+            return result
+        } catch {
+            if error.kind == .timedOut { patience = min(patience * 2, Self.mostPatience) }
+            throw error
+        }
+    }
+
     /// Runs `body`, which connects if it has to, until it succeeds; nil when stopped first.
     private func untilItSucceeds<R>(_ operation: String, _ body: () throws -> R) -> R? {
         var backoff = DatabaseAccess.backoff
@@ -504,13 +555,18 @@ actor Dispatcher {
 
     /// Keeps the health page true, and the connection ready, while nothing has to be looked up. A server that hangs is found by it.
     private func probe() {
+        // It answers all the same, and to ask it for a connection is in vain.
+        if connection == nil, database.server.hasRefused(within: Self.probeInterval) { return }
         do throws(PostgresError) {
             let patience = hasSeveralHosts ? Self.promptProbeTime : database.statementTimeout
             try connected(standingInLine: false).ping(within: patience)
             succeeded()
         } catch {
             // It answers, and those who have work come first.
-            if error.sqlState == .tooManyConnections { return }
+            if error.sqlState == .tooManyConnections {
+                askedAt = .now
+                return database.server.refused()
+            }
             failed(error, doing: "reach the database")
             // Another host is asked at once.
             if hasSeveralHosts, error.kind == .timedOut { return }
@@ -527,27 +583,39 @@ actor Dispatcher {
         guard isChanged || isTime, let connection, connection.isUsable else { return }
         attendedAt = .now
         let orders = presence.orders
-        guard isChanged || locks.version != orders.version || locks.lacks(orders) else { return }
+        let mustTell = isChanged || locks.version != orders.version || locks.lacks(orders)
+        guard mustTell || !locks.groups.isEmpty else { return }
         attendedVersion = orders.version
         do throws(PostgresError) {
-            if hasSeveralHosts { try connection.ping(within: Self.promptProbeTime) }
-            if process == nil { process = try connection.execute("SELECT pg_backend_pid()").int32(0, 0) }
-            let taken = try locks.follow(orders, run: runID, connection)
-            // All locks of earlier connections are free, or these would not have been had.
-            if taken.isEmpty { formerProcesses = [] }
-            tell(try PresenceLocks.holders(ofSessions: taken, connection))
-            for leaving in orders.leaving {
-                let served = leaving.groups.filter { presence.isServed($0, besides: leaving.session) }
-                presence.left(try locks.leave(leaving, served: served, connection), leaving)
+            try patiently(connection) { () throws(PostgresError) in
+                if mustTell { try follow(orders, connection) }
+                for session in try sharedSessions.claim(in: locks.groups, connection) { presence.claimed(session) }
             }
         } catch {
             if error.endsConnection { return failed(error, doing: "tell other daemons of this one") }
-            log.warning("cannot tell other daemons of this one", metadata: ["error": "\(error)"])
+            log.log(
+                level: "\(error)" == attendFailure ? .debug : .warning, "cannot tell other daemons of this one",
+                metadata: ["error": "\(error)"])
+            attendFailure = "\(error)"
         }
+    }
+
+    private func follow(_ orders: Presence.Orders, _ connection: Connection) throws(PostgresError) {
+        if process == nil { process = try connection.execute("SELECT pg_backend_pid()").int32(0, 0) }
+        let taken = try locks.follow(orders, run: runID, connection)
+        tell(try PresenceLocks.holders(ofSessions: taken, connection))
+        for leaving in orders.leaving {
+            presence.left(try locks.leave(leaving, connection), leaving)
+        }
+        try sharedSessions.record(orders.sessions.filter { locks.sessions.contains($0.key) }, connection)
+        for session in orders.adopted { try sharedSessions.finish(session, connection) }
+        presence.settled(adopted: orders.adopted)
     }
 
     /// Two daemons with one client id end each other's connections to the broker.
     private func tell(_ found: [String: PresenceHolder]) {
+        // Numbers are used again: whoever holds nothing any more is forgotten.
+        formerProcesses.formIntersection(found.values.map(\.processID))
         let others = found.filter { !formerProcesses.contains($0.value.processID) }
         for (session, holder) in others where rivals[session] != holder {
             log.error(
@@ -570,7 +638,7 @@ actor Dispatcher {
         let wasConnected = connection != nil
         probe()
         attend()
-        if !wasConnected, !presence.isInGroups { disconnect() }
+        if !wasConnected, !presence.mayBeInGroups { disconnect() }
     }
 
     /// Has an idle dispatcher look at the database when it is time: each look costs the server a process, so the domains take turns, one a
@@ -580,7 +648,7 @@ actor Dispatcher {
         let isDue = lastLook.withLock { last in
             let isOld = (isTurn || !last.succeeded) && now - last.at >= Self.probeInterval
             let isSuspected = database.server.suspectedAt.map { $0 > last.at } ?? false
-            guard isOld || isSuspected, !database.server.isFull else { return false }
+            guard isOld || isSuspected, !database.server.hasRefused(within: Self.probeInterval) else { return false }
             last.at = now
             return true
         }
@@ -609,6 +677,7 @@ actor Dispatcher {
         if let connection, connection.isUsable { return connection }
         let fresh = standingInLine ? try database.connect("catalog", ticket) : try database.connect("catalog")
         interrupter.withLock { $0 = fresh.interrupter }
+        if hasSeveralHosts { fresh.patience = Self.promptProbeTime }
         try database.commit.apply(to: fresh)
         let found = try Timeline(of: fresh)
         let isOther = found != timeline
@@ -616,11 +685,13 @@ actor Dispatcher {
             let isBehind = try isBehind(fresh)
             if isOther || isBehind { handoff.wantRewind() }
         }
+        fresh.patience = nil
         // Another server may number them otherwise. What is found now is written only by lanes that see the same timeline.
         catalog.forget()
         timeline = found
         connection = fresh
         locks = PresenceLocks()
+        sharedSessions = SharedSessions(schema: database.schema)
         attendedVersion = 0
         if let process { formerProcesses.insert(process) }
         process = nil

@@ -26,6 +26,9 @@ final class Progress: Sendable {
     /// For each lane, the last batch that it has committed.
     var committed: [JournalPosition] { state.withLock { $0.lanes.map(\.committed) } }
 
+    /// The last batch that a lane has committed, or had at the start.
+    func committed(byLane lane: Int) -> JournalPosition { state.withLock { $0.lanes[lane].committed } }
+
     /// Comes before the batch is put into the lane's mailbox.
     func willGive(_ position: JournalPosition, toLane lane: Int) {
         state.withLock { $0.lanes[lane].given = position }

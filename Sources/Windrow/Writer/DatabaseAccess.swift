@@ -133,9 +133,13 @@ final class DatabaseReporter {
         if lastReport == nil, isInLineSince == nil, (error as? PostgresError)?.endsConnection == true {
             server.suspect()
         }
-        let isNews = message != lastMessage
-        guard isNews || lastReport.map({ .now - $0 >= Self.reminder }) ?? true else { return }
+        // While the server is away, one of all that miss it reminds of it.
+        let isReminder = message == lastMessage
+        if isReminder, lastReport.map({ .now - $0 < Self.reminder }) ?? false { return }
         lastReport = .now
+        if isReminder, (error as? PostgresError)?.endsConnection == true, !server.mayRemind(every: Self.reminder) {
+            return
+        }
         lastMessage = message
         let isHopeless =
             error is SchemaError || error is StorageError

@@ -9,8 +9,10 @@ final class DatabaseServer: Sendable {
         var line = ConnectionLine()
         /// What the server said to the last one that it refused.
         var refusal: PostgresError?
+        var refusedAt: ContinuousClock.Instant?
         var toldAt: ContinuousClock.Instant?
         var suspectedAt: ContinuousClock.Instant?
+        var remindedAt: ContinuousClock.Instant?
     }
 
     private let state = Mutex(State())
@@ -50,6 +52,7 @@ final class DatabaseServer: Sendable {
         let waiting = state.withLock { state -> Int? in
             state.line.refused(ticket, at: now)
             state.refusal = error
+            state.refusedAt = now
             if let toldAt = state.toldAt, now - toldAt < Self.reminder { return nil }
             state.toldAt = now
             return state.line.waiting
@@ -63,14 +66,29 @@ final class DatabaseServer: Sendable {
     /// Whether one that has a connection and does not need it just now is to close it, because others wait for one.
     var wantsConnection: Bool { state.withLock { $0.line.wantsConnection(at: .now) } }
 
+    /// It has refused a connection to one that does not stand in line.
+    func refused() { state.withLock { $0.refusedAt = .now } }
+
     /// Whether it has taken no more connections lately, and so is there.
-    var isFull: Bool { state.withLock { $0.line.waiting > 0 } }
+    func hasRefused(within time: Duration) -> Bool {
+        state.withLock { $0.refusedAt.map { .now - $0 < time } ?? false }
+    }
 
     /// Somebody has lost the server, so that it is worth a look for everyone.
     func suspect() { state.withLock { $0.suspectedAt = .now } }
 
     /// When somebody lost the server the last time.
     var suspectedAt: ContinuousClock.Instant? { state.withLock { $0.suspectedAt } }
+
+    /// Whether nobody else has said so lately that the server is still away.
+    func mayRemind(every interval: Duration) -> Bool {
+        state.withLock { state in
+            let now = ContinuousClock.now
+            if let last = state.remindedAt, now - last < interval { return false }
+            state.remindedAt = now
+            return true
+        }
+    }
 
     /// Prepares a database, with a few others at a time at most.
     /// - Throws: what `body` throws, or `CancellationError` when stopped while waiting.

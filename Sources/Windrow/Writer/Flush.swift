@@ -212,8 +212,8 @@ struct Flush {
     private func updateStored(
         _ plan: inout FlushPlan, _ outcome: inout FlushOutcome, _ connection: Connection
     ) throws(PostgresError) {
-        guard isQuickToFind(plan.definite) else { return }
-        let updated = try connection.execute(updateStored, plan.definite.parameters + bounds(plan.definite.timestamps))
+        guard let bounds = boundsToFind(plan.definite) else { return }
+        let updated = try connection.execute(updateStored, plan.definite.parameters + bounds)
         outcome.updated += updated.count
         plan.removeDefinite(at: try places(updated))
     }
@@ -222,20 +222,24 @@ struct Flush {
     private func findStored(
         _ plan: inout FlushPlan, _ outcome: inout FlushOutcome, _ connection: Connection
     ) throws(PostgresError) {
-        guard isQuickToFind(plan.tentative) else { return }
-        let found = try connection.execute(findStored, plan.tentative.keys + bounds(plan.tentative.timestamps))
+        guard let bounds = boundsToFind(plan.tentative) else { return }
+        let found = try connection.execute(findStored, plan.tentative.keys + bounds)
         outcome.kept += found.count
         plan.copyTentative(exceptAt: try places(found))
     }
 
-    /// Whether looking for the rows first is quicker than merging: not where each is looked for in many partitions, while a merge goes
-    /// straight to the right one.
-    private func isQuickToFind(_ columns: FlushPlan.Columns) -> Bool {
-        guard let first = columns.timestamps.min(), let last = columns.timestamps.max() else { return false }
-        return switch engine {
-        case .plain: true
-        case .partitions: last - first <= Self.fewPartitions
-        case .timescaledb, .citus: false
+    /// The `bounds` of rows that are looked for before they are merged; nil where that is not quicker than to merge them all: where each
+    /// is looked for in many partitions, while a merge goes straight to the right one.
+    private func boundsToFind(_ columns: FlushPlan.Columns) -> [Parameter]? {
+        if columns.isEmpty { return nil }
+        switch engine {
+        case .plain: return []
+        case .partitions:
+            guard let first = columns.timestamps.min(), let last = columns.timestamps.max(),
+                last - first <= Self.fewPartitions
+            else { return nil }
+            return [.timestamptz(first), .timestamptz(last)]
+        case .timescaledb, .citus: return nil
         }
     }
 
@@ -243,10 +247,8 @@ struct Flush {
     private static let fewPartitions: Int64 = 2 * 86_400_000_000
 
     /// The first and last of the times that a statement touches, where that tells the planner something.
-    private func bounds(_ timestamps: [Int64], through last: [Int64]? = nil) -> [Parameter] {
-        guard engine.isDividedByTime, let first = timestamps.min(), let last = (last ?? timestamps).max() else {
-            return []
-        }
+    private func bounds(_ ranges: FlushPlan.Ranges) -> [Parameter] {
+        guard engine.isDividedByTime, let first = ranges.first.min(), let last = ranges.last.max() else { return [] }
         return [.timestamptz(first), .timestamptz(last)]
     }
 
@@ -313,7 +315,7 @@ struct Flush {
         let rows = try connection.execute(
             deleteRanges,
             [.int4Array(ranges.series), .timestamptzArray(ranges.first), .timestamptzArray(ranges.last)]
-                + bounds(ranges.first, through: ranges.last))
+                + bounds(ranges))
         var deletions = ranges.series.indices.map { place in
             FlushOutcome.Deletion(
                 series: SeriesID(ranges.series[place]),

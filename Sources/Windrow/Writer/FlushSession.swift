@@ -26,8 +26,6 @@ struct FlushSession: ~Copyable {
     private var expectsUpdates = false
     /// In which the connection writes.
     private var timeline: Timeline?
-    /// The last position that was committed, as far as the owner counts on it.
-    private var reached = JournalPosition.start
     /// Whether the connection is known to see all that was committed.
     private var isPlaced = false
     /// A flush took too long: the planner may take a table that was nearly empty when it last looked for one that still is, and
@@ -61,17 +59,20 @@ struct FlushSession: ~Copyable {
     /// Writes the windows and the position in one transaction; when it returns they are committed. After an error, `recover` comes
     /// before the next try, which is with the same windows and position.
     /// - Parameters:
+    ///   - floor: the last position that the owner knows to be committed. A database that is behind it has lost something.
     ///   - timeline: in which the series' numbers were found; nil where the owner looks after that.
     ///   - keep: is given what PostgreSQL refuses for its content, before the rest is committed; when it throws, nothing is.
     /// - Throws: `OtherPast`, when the numbers or what was committed before are not this database's. Nothing is in doubt then.
     mutating func write(
         _ windows: [(id: SeriesID, window: PendingWindow)], through position: JournalPosition,
-        resolvedIn timeline: Timeline? = nil,
+        after floor: JournalPosition = .start, resolvedIn timeline: Timeline? = nil,
         keep: ([RefusedItem], Connection) throws -> Void
     ) throws -> Written {
         let (connection, found) = try connected()
         var flush = found
-        if let written = try place(connection, through: position, resolvedIn: timeline) { return written }
+        if let written = try place(connection, through: position, after: floor, resolvedIn: timeline) {
+            return written
+        }
         let unknown = windows.filter { newest[$0.id] == nil && !$0.window.points.isEmpty }
         if !unknown.isEmpty {
             newest.merge(try flush.newest(unknown, connection)) { _, found in found }
@@ -133,7 +134,8 @@ struct FlushSession: ~Copyable {
     /// this flush was made up.
     /// - Returns: the flush through `position`, if it was in doubt and is committed.
     private mutating func place(
-        _ connection: Connection, through position: JournalPosition, resolvedIn timeline: Timeline?
+        _ connection: Connection, through position: JournalPosition, after floor: JournalPosition,
+        resolvedIn timeline: Timeline?
     ) throws -> Written? {
         if isPlaced { return nil }
         let positions = LanePositions(schema: database.schema, journal: journal())
@@ -141,7 +143,7 @@ struct FlushSession: ~Copyable {
         let committed = stored >= position ? inDoubt : nil
         inDoubt = nil
         if let committed { return committed }
-        guard stored >= reached, timeline == nil || timeline == self.timeline else { throw OtherPast() }
+        guard stored >= floor, timeline == nil || timeline == self.timeline else { throw OtherPast() }
         isPlaced = true
         return nil
     }
@@ -149,17 +151,8 @@ struct FlushSession: ~Copyable {
     /// Whether it is not known if the last flush was committed.
     var isInDoubt: Bool { inDoubt != nil }
 
-    /// The owner goes on from where the database stands.
-    mutating func rewind() {
-        reached = .start
-        close()
-    }
-
     /// Learns from a flush that is committed.
-    mutating func committed(
-        _ windows: [(id: SeriesID, window: PendingWindow)], _ outcome: FlushOutcome, through position: JournalPosition
-    ) {
-        reached = position
+    mutating func committed(_ windows: [(id: SeriesID, window: PendingWindow)], _ outcome: FlushOutcome) {
         for (id, window) in windows {
             if outcome.wasMergedWhole {
                 // Another writer is ahead in one of them: ask again.
@@ -209,8 +202,12 @@ struct FlushSession: ~Copyable {
         var database = database
         database.statementTimeout = statementTimeout
         let fresh = try database.connect(purpose, ticket)
-        // Every statement of a flush finds its rows by primary key. A planner with stale statistics must not read the table.
-        try fresh.script("SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off")
+        // From the first statement on: a server may hang at any of them.
+        interruption.watch(fresh)
+        // Every statement of a flush finds its rows by primary key. A planner with stale statistics must not read the table, nor have
+        // machine code made for what it thinks costly.
+        try fresh.script(
+            "SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off; SET jit = off")
         try database.commit.apply(to: fresh)
         timeline = try Timeline(of: fresh)
         isPlaced = false
@@ -223,7 +220,6 @@ struct FlushSession: ~Copyable {
         // Another server may know other points than the last one.
         newest.removeAll()
         connection = fresh
-        interruption.watch(fresh)
         self.flush = flush
         lookedAt = .now
         return (fresh, flush)

@@ -176,7 +176,9 @@ actor Lane {
     /// Waits for work or for the time to flush.
     private func takeMail() -> Mail {
         let hasPending = flushAt != nil
-        let taken = mailbox.wait(timeout: flushAt.map { $0 - .now } ?? Self.idleMoment) { mailbox -> [LaneWork]? in
+        let untilFlush = flushAt.map { $0 - .now } ?? Self.idleMoment
+        let timeout = session.isConnected ? min(untilFlush, Self.idleMoment) : untilFlush
+        let taken = mailbox.wait(timeout: timeout) { mailbox -> [LaneWork]? in
             if mailbox.isRewinding { return [] }
             // With nothing pending there is nothing to hurry.
             if !hasPending { mailbox.isUrgent = false }
@@ -186,7 +188,11 @@ actor Lane {
             }
             return nil
         }
-        guard let taken else { return hasPending ? .mail : .nothing }
+        guard let taken else {
+            // Until the next flush others may have it.
+            if timeout < untilFlush, database.server.wantsConnection { session.close() }
+            return hasPending ? .mail : .nothing
+        }
         incoming = taken.reversed()
         return hasPending || !taken.isEmpty || isRewinding ? .mail : .stopped
     }
@@ -268,7 +274,9 @@ actor Lane {
     private func write(
         _ windows: [(id: SeriesID, window: PendingWindow)], through position: JournalPosition
     ) throws -> FlushOutcome {
-        let written = try session.write(windows, through: position, resolvedIn: timeline) { try keep($0, $1) }
+        let written = try session.write(
+            windows, through: position, after: progress.committed(byLane: number), resolvedIn: timeline
+        ) { try keep($0, $1) }
         refused = written.refused
         return written.outcome
     }
@@ -290,7 +298,7 @@ actor Lane {
         took: Duration
     ) {
         flushTakes = max(took, (flushTakes * 7 + took) / 8)
-        session.committed(windows, outcome, through: position)
+        session.committed(windows, outcome)
         logDeletions(outcome, windows)
         let atFault = Set(refused.map(\.series))
         activity.stored(atFault.isEmpty ? windows : windows.filter { !atFault.contains($0.id) })
@@ -346,7 +354,7 @@ actor Lane {
         refused.removeAll()
         forgetPending()
         metrics.dropped(byLane: number)
-        session.rewind()
+        session.close()
         reporter.forget()
         mailbox.withLock { $0.isRewinding = false }
     }

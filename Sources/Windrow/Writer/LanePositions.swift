@@ -7,7 +7,11 @@ struct LanePositions {
 
     /// Where each lane continues. After a change of the number of lanes, series belong to other lanes: all of them start at the
     /// lowest position of the old ones, and what is written a second time changes nothing.
-    func load(lanes: Int, _ connection: Connection) throws(PostgresError) -> [JournalPosition] {
+    /// - Parameter settled: all batches up to here are known to be written. A lane without work may stand far behind it, and what the
+    ///   journal keeps must not be written over what others have written since.
+    func load(
+        lanes: Int, settled: JournalPosition = .start, _ connection: Connection
+    ) throws(PostgresError) -> [JournalPosition] {
         try connection.transaction { () throws(PostgresError) in
             let rows = try connection.execute(
                 "SELECT lane, position FROM \(schema.qualified("progress")) WHERE journal = $1 ORDER BY lane FOR UPDATE",
@@ -18,7 +22,7 @@ struct LanePositions {
             }
             if Set(stored.keys) == Set(0..<lanes) { return (0..<lanes).map { stored[$0] ?? .start } }
 
-            let lowest = stored.values.min() ?? .start
+            let lowest = max(stored.values.min() ?? .start, settled)
             try connection.execute(
                 "DELETE FROM \(schema.qualified("progress")) WHERE journal = $1", [.uuid(UUIDBytes(journal))])
             try connection.execute(

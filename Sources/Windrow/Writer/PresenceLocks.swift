@@ -22,11 +22,14 @@ struct PresenceHolder: Hashable, Sendable, CustomStringConvertible {
 struct PresenceLocks {
     /// The version of the orders that were followed last; 0 when there is none.
     private(set) var version = 0
-    private var sessions: Set<String> = []
-    private var groups: Set<String> = []
+    /// The sessions whose locks are held.
+    private(set) var sessions: Set<String> = []
+    /// The groups whose locks are held.
+    private(set) var groups: Set<String> = []
     private var hasRun = false
 
-    private static func key(_ kind: String, _ name: String) -> String {
+    /// SQL of a lock's key.
+    static func key(_ kind: String, _ name: String) -> String {
         "hashtextextended('windrow \(kind) ' || \(name), 0)"
     }
 
@@ -41,20 +44,20 @@ struct PresenceLocks {
             try connection.execute("SELECT pg_try_advisory_lock_shared(\(Self.key("run", "$1")))", [.text(run)])
             hasRun = true
         }
-        try call("pg_advisory_unlock", "session", sessions.subtracting(orders.sessions), connection)
-        sessions.formIntersection(orders.sessions)
-        sessions.formUnion(
-            try call("pg_try_advisory_lock", "session", orders.sessions.subtracting(sessions), connection))
+        let all = Set(orders.sessions.keys)
+        try call("pg_advisory_unlock", "session", sessions.subtracting(all), connection)
+        sessions.formIntersection(all)
+        sessions.formUnion(try call("pg_try_advisory_lock", "session", all.subtracting(sessions), connection))
         let wanted = wanted(orders)
         try call("pg_advisory_unlock_shared", "group", groups.subtracting(wanted), connection)
         groups.formIntersection(wanted)
         groups.formUnion(try call("pg_try_advisory_lock_shared", "group", wanted.subtracting(groups), connection))
         version = orders.version
-        return orders.sessions.subtracting(sessions)
+        return all.subtracting(sessions)
     }
 
     /// Whether something could not be had, and is worth another try.
-    func lacks(_ orders: Presence.Orders) -> Bool { sessions != orders.sessions || groups != wanted(orders) }
+    func lacks(_ orders: Presence.Orders) -> Bool { sessions != Set(orders.sessions.keys) || groups != wanted(orders) }
 
     /// The groups of this daemon's own sessions: what another daemon does with its client id counts as that one's.
     private func wanted(_ orders: Presence.Orders) -> Set<String> {
@@ -66,15 +69,14 @@ struct PresenceLocks {
     /// Gives back the locks of the groups that somebody else is in as well.
     ///
     /// Two who leave at the same time must not leave to each other: they do it one after the other.
-    /// - Parameter served: by another session of this daemon.
     /// - Returns: the groups.
     mutating func leave(
-        _ leaving: Presence.Leaving, served: Set<String>, _ connection: Connection
+        _ leaving: Presence.Leaving, _ connection: Connection
     ) throws(PostgresError) -> Set<String> {
         // Whoever has the session will go on with it.
         guard sessions.contains(leaving.session) else { return [] }
-        var left = served
-        for group in leaving.groups.subtracting(served).sorted() {
+        var left: Set<String> = []
+        for group in leaving.groups.sorted() {
             let isLeft = try connection.transaction { () throws(PostgresError) -> Bool in
                 try connection.execute("SELECT pg_advisory_xact_lock(\(Self.key("leaving", "$1")))", [.text(group)])
                 let others = try Self.holders(of: [group], kind: "group", connection)
@@ -114,7 +116,7 @@ struct PresenceLocks {
         var found = try holders(of: names, kind: "session", connection)
         guard let run, !found.isEmpty else { return found }
         let own = try connection.execute(
-            "SELECT pid FROM pg_locks WHERE \(isKey(key("run", "$1")))", [.text(run)])
+            "SELECT pid FROM \(held) WHERE key = \(key("run", "$1"))", [.text(run)])
         for row in 0..<own.count {
             let processID = try own.int32(row, 0)
             found = found.filter { $0.value.processID != processID }
@@ -122,13 +124,12 @@ struct PresenceLocks {
         return found
     }
 
-    private static func isKey(_ key: String) -> String {
+    /// SQL: the advisory locks that somebody has, and their keys.
+    static let held = """
+        (SELECT pid, classid::bigint << 32 | objid::bigint AS key FROM pg_locks
+        WHERE locktype = 'advisory' AND granted AND objsubid = 1
+        AND database = (SELECT oid FROM pg_database WHERE datname = current_database())) AS held
         """
-        locktype = 'advisory' AND granted AND objsubid = 1
-        AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
-        AND classid::bigint << 32 | objid::bigint = \(key)
-        """
-    }
 
     private static func holders(
         of names: Set<String>, kind: String, _ connection: Connection
@@ -136,10 +137,10 @@ struct PresenceLocks {
         if names.isEmpty { return [:] }
         let rows = try connection.execute(
             """
-            SELECT w.name, l.pid, host(a.client_addr), a.application_name, a.backend_start
-            FROM unnest($1::text[]) AS w (name) JOIN pg_locks l ON \(isKey(key(kind, "w.name")))
-            LEFT JOIN pg_stat_activity a ON a.pid = l.pid
-            WHERE l.pid <> pg_backend_pid()
+            SELECT w.name, held.pid, host(a.client_addr), a.application_name, a.backend_start
+            FROM unnest($1::text[]) AS w (name) JOIN \(held) ON held.key = \(key(kind, "w.name"))
+            LEFT JOIN pg_stat_activity a ON a.pid = held.pid
+            WHERE held.pid <> pg_backend_pid()
             """, [.textArray(names.sorted())])
         var holders: [String: PresenceHolder] = [:]
         for row in 0..<rows.count {

@@ -1,3 +1,4 @@
+import Glibc
 import LibPQ
 import Logging
 
@@ -8,6 +9,7 @@ import Logging
 struct ReadSession {
     private let database: DatabaseAccess
     private let purpose: String
+    private let ticket: ConnectionLine.Ticket
     private let log: Logger
     private var connection: Connection?
     /// Told to the log once.
@@ -16,9 +18,13 @@ struct ReadSession {
     private var retryAt: ContinuousClock.Instant?
     private var backoff = DatabaseAccess.backoff
 
+    /// Where the server takes no more connections, for its turn.
+    private static let patience = Duration.seconds(5)
+
     /// - Parameter purpose: shown in `pg_stat_activity` and in the log.
     init(_ database: DatabaseAccess, purpose: String, log: Logger) {
         self.database = database
+        ticket = database.server.makeTicket()
         self.purpose = purpose
         self.log = log
     }
@@ -55,7 +61,7 @@ struct ReadSession {
         }
         let fresh: Connection
         do {
-            fresh = try database.connect(purpose)
+            fresh = try connect()
         } catch {
             retryAt = .now + backoff.next()
             throw error
@@ -65,5 +71,17 @@ struct ReadSession {
         connection = fresh
         try fresh.script("SET default_transaction_read_only = on")
         return try body(fresh)
+    }
+
+    private func connect() throws(PostgresError) -> Connection {
+        let deadline = ContinuousClock.now + Self.patience
+        while true {
+            do throws(PostgresError) {
+                return try database.connect(purpose, ticket)
+            } catch {
+                guard error.sqlState == .tooManyConnections, .now < deadline else { throw error }
+                usleep(UInt32(DatabaseAccess.turn / .microseconds(1)))
+            }
+        }
     }
 }

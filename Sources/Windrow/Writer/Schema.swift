@@ -78,6 +78,14 @@ public struct Schema: Sendable {
             PRIMARY KEY (journal, lane)
         ) WITH (fillfactor = 50);
 
+        -- Sessions at brokers that have shared subscriptions only: when their daemon is gone, another takes what waits for it.
+        CREATE TABLE \(quoted).shared_session (
+            broker text COLLATE "C" NOT NULL,
+            client_id text COLLATE "C" NOT NULL,
+            filter text COLLATE "C" NOT NULL,
+            PRIMARY KEY (broker, client_id, filter)
+        );
+
         \(createView);
 
         INSERT INTO \(quoted).migration (version) VALUES (1);

@@ -13,9 +13,20 @@ import WindrowTestSupport
             ("nodes/1/t", "nodes/1/t", true), ("nodes/1/t", "nodes/+/t", true), ("nodes/1/t", "nodes/#", true),
             ("nodes/1/t", "#", true), ("nodes", "nodes/#", true), ("nodes/1/t", "nodes/+", false),
             ("nodes/1", "nodes/1/t", false), ("nodes//t", "nodes/+/t", true), ("nodes/1/t", "nodes/2/#", false),
+            // As the configuration has it.
+            ("nodes/1/t", "nodes/{node}/{tag}", true), ("nodes/1", "nodes/{node}/{tag}", false),
+            ("nodes/1/t", "$share/windrow/nodes/{node}/{tag}", true), ("nodes/1/t", "$share/a/nodes/+/u", false),
+            ("a/1/t", "$share/windrow/#", true), ("/t", "$share/windrow//t", true), ("t", "$share/windrow//t", false),
         ])
     func topicFilter(topic: String, filter: String, matches: Bool) {
         #expect(TopicFilter(filter)?.matches(topic) == matches)
+    }
+
+    @Test(
+        "what is no topic filter is refused",
+        arguments: ["", "a/#/b", "a+", "$share", "$share/a", "$share/a/", "$share//b", "$share/+/b", "$share/a/b#"])
+    func noTopicFilter(text: String) {
+        #expect(TopicFilter(text) == nil)
     }
 
     private static func journal(_ folder: TemporaryFolder) throws -> Journal {

@@ -1,13 +1,16 @@
+import Foundation
 import GRDB
 import Logging
+import Synchronization
 import Testing
 import WindrowTestSupport
 
 @testable import Windrow
 
-private func open(_ folder: TemporaryFolder, maxSize: Int = 8 << 20) throws -> Journal {
+private func open(_ folder: TemporaryFolder, in name: String = "", maxSize: Int = 8 << 20) throws -> Journal {
     try Journal(
-        folder: folder.path, bounds: Journal.Bounds(maxSize: maxSize, keep: .seconds(60), maxDeadLetters: 1 << 20),
+        folder: folder.path + name,
+        bounds: Journal.Bounds(maxSize: maxSize, keep: .seconds(60), maxDeadLetters: 1 << 20),
         log: Logger(label: "test"))
 }
 
@@ -56,11 +59,76 @@ private func batch(points: Int) -> RecordBatch {
         try journal.keep(through: positions[9])
         #expect(journal.keptBytes == 2 * half)
         #expect(journal.room > journal.maxBytes * 3 / 4)
+        // As on a file system that says it has no bound.
+        #expect(Journal.sum(.max, journal.keptBytes) == .max)
         try journal.keep(through: positions[4])
         #expect(journal.keptBytes == half)
         try journal.trim(through: positions[4])
         #expect(journal.keptBytes == 0)
         #expect(journal.trimmed == positions[4])
+    }
+
+    @Test("kept batches give way to what comes in where the disk is short, also when others have filled it")
+    func shortDisk() throws {
+        try #require(geteuid() == 0, "only root may mount a small disk")
+        let disk = try SmallDisk(mebibytes: 64)
+        let journal = try open(disk.folder, in: "/demo", maxSize: 1 << 30)
+        let batches = (0..<8).map { _ in batch(points: 15_000) }
+        func append() throws {
+            try journal.keep(through: try #require(try journal.append(batches).last))
+            #expect(journal.hasRoom && !journal.isPaused)
+        }
+        // Three times what fits, all of it in PostgreSQL.
+        for _ in 0..<60 { try append() }
+        let before = journal.trimmed
+        #expect(before > .start && journal.keptBytes > 0)
+        disk.fill()
+        for _ in 0..<5 { try append() }
+        #expect(journal.trimmed > before)
+        // What waits for PostgreSQL stays, and intake pauses for it.
+        let last = journal.lastKept
+        var waiting: [JournalPosition] = []
+        #expect(throws: JournalError.self) { while true { waiting += try journal.append(batches) } }
+        #expect(journal.isPaused && journal.keptBytes == 0)
+        #expect(try journal.read(after: last, byteLimit: .max).map(\.position) == waiting)
+    }
+
+    @Test("kept batches are counted right, whoever makes room meanwhile")
+    func makingRoom() throws {
+        let folder = try TemporaryFolder()
+        let journal = try open(folder, maxSize: 2 << 20)
+        let isDone = Atomic(false)
+        DispatchQueue.concurrentPerform(iterations: 2) { place in
+            if place == 0 {
+                while !isDone.load(ordering: .relaxed) { journal.makeRoom() }
+            } else {
+                defer { isDone.store(true, ordering: .relaxed) }
+                do {
+                    for _ in 0..<300 {
+                        guard let last = try journal.append([batch(points: 2000)]).last else { return }
+                        try journal.keep(through: last)
+                    }
+                } catch {
+                    Issue.record(error)
+                }
+            }
+        }
+        #expect(journal.trimmed > .start)
+        let kept = try journal.read("measure") { try Journal.bytes(after: .start, through: journal.lastKept, $0) }
+        #expect(journal.keptBytes == kept)
+    }
+
+    @Test("what a failover has lost is kept from those who make room at the same moment")
+    func rewoundMeanwhile() throws {
+        let folder = try TemporaryFolder()
+        let journal = try open(folder)
+        let positions = try journal.append((0..<10).map { _ in batch(points: 10) })
+        try journal.keep(through: positions[9])
+        // Somebody has found out how much could be trimmed, and only now does it.
+        try journal.keep(through: positions[4])
+        try journal.trim(through: positions[9], isYielding: true)
+        #expect(try journal.read(after: .start, byteLimit: .max).map(\.position) == Array(positions[5...]))
+        #expect(journal.trimmed == positions[4] && journal.keptBytes == 0)
     }
 
     @Test("what is committed is noted for the next start, and the note of another journal says nothing")
@@ -85,6 +153,42 @@ private func batch(points: Int) -> RecordBatch {
             try journal.close()
         }
         #expect(try open(folder).noteAtOpen == nil)
+    }
+
+    @Test("a note that was not written for the last trims does not hide them")
+    func oldNote() throws {
+        let folder = try TemporaryFolder()
+        do {
+            let journal = try open(folder)
+            let positions = try journal.append((0..<10).map { _ in batch(points: 1) })
+            journal.noteCommitted(through: positions[9], lanes: [positions[9]])
+            try journal.trim(through: positions[6])
+            try journal.close()
+        }
+        #expect(try open(folder).trimmed == JournalPosition(7))
+    }
+
+    @Test("a line that is no note says nothing, also with the checksum of one")
+    func noNote() throws {
+        let folder = try TemporaryFolder()
+        for text in ["00000000-0000-0001-0000-000000000002 1 x 3", "00000000-0000-0001-0000-000000000002 1", "", "x"] {
+            let checksum = String(Array(text.utf8).withUnsafeBytes { CRC32C.checksum($0) }, radix: 16)
+            try folder.write("\(checksum) \(text)\n", to: "committed")
+            #expect(CommittedNote.read(in: folder.path) == nil, "\(text)")
+        }
+    }
+
+    @Test("what the note says is settled only where the database has all that it had of each lane")
+    func settled() {
+        let note = CommittedNote(
+            journal: NodeUUID(high: 1, low: 2), trimmed: .start, through: JournalPosition(90),
+            lanes: [JournalPosition(95), JournalPosition(5)])
+        func settled(_ stored: [Int: Int64]) -> Int64 { note.settled(stored.mapValues(JournalPosition.init)).number }
+        #expect(settled([0: 95, 1: 5]) == 90)
+        #expect(settled([0: 95, 1: 5, 2: 7]) == 90)
+        #expect(settled([0: 94, 1: 5]) == 0)
+        #expect(settled([0: 95]) == 0)
+        #expect(settled([:]) == 0)
     }
 
     @Test("lost is what was committed, is not stored, and is in the journal no more")

@@ -82,6 +82,7 @@ enum Ground: String, CaseIterable, CustomTestStringConvertible {
         arguments: Ground.found)
     func laws(ground: Ground) throws {
         let fixture = try WriterFixture()
+        try fixture.connection.script("SET synchronous_commit = off")
         let flush = try flush(fixture, ground)
         var position: Int64 = 0
         var catalog = fixture.catalog()

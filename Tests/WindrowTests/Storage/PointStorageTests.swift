@@ -12,14 +12,6 @@ import WindrowTestSupport
         fixture = try WriterFixture()
     }
 
-    private func allowPartman() throws {
-        try fixture.asSuperuser {
-            try $0.script(
-                "\(Extension.partman.creation); GRANT ALL ON SCHEMA partman TO windrow; GRANT ALL ON ALL TABLES IN SCHEMA partman TO windrow"
-            )
-        }
-    }
-
     private func partitions() throws -> [String] {
         let rows = try fixture.connection.execute(
             """
@@ -31,7 +23,7 @@ import WindrowTestSupport
 
     @Test("an empty table becomes one with partitions from now on, and stays it")
     func prepare() throws {
-        try allowPartman()
+        try fixture.allowPartman()
         let storage = PointStorage(weekly, fixture.schema)
         #expect(try storage.prepare(fixture.connection) == .partitions)
         #expect(try partitions().count >= PartitionSet.ahead)
@@ -39,11 +31,17 @@ import WindrowTestSupport
         #expect(try fixture.table().isEmpty)
         // Nothing else is in the way of the years that points may come for.
         #expect(try !partitions().contains("DEFAULT"))
+
+        // pg_partman still knows one that somebody has dropped.
+        try fixture.connection.script(
+            "DROP VIEW windrow.timeseries; DROP TABLE windrow.point; \(fixture.schema.createPoints()); \(fixture.schema.createView)"
+        )
+        #expect(try storage.prepare(fixture.connection) == .partitions)
     }
 
     @Test("a table that holds points stays what it is")
     func notEmpty() throws {
-        try allowPartman()
+        try fixture.allowPartman()
         try fixture.connection.script("INSERT INTO windrow.point VALUES (1, now(), 1)")
         #expect(try PointStorage(weekly, fixture.schema).prepare(fixture.connection) == .plain)
         #expect(try fixture.schema.engine(fixture.connection) == .plain)
@@ -51,7 +49,7 @@ import WindrowTestSupport
 
     @Test("the SQL that is printed makes what `prepare` makes, from an empty database on")
     func printed() throws {
-        try allowPartman()
+        try fixture.allowPartman()
         let name = try Schema("printed")
         try fixture.connection.transaction { () throws(PostgresError) in
             try fixture.connection.script(name.upgrades.joined(separator: "\n"))
@@ -99,7 +97,7 @@ import WindrowTestSupport
 
     @Test("points of years that have no partition get theirs, each once, also when two sessions make them at a time")
     func farOutside() async throws {
-        try allowPartman()
+        try fixture.allowPartman()
         _ = try PointStorage(weekly, fixture.schema).prepare(fixture.connection)
         let times = try ["1999-12-31T23:59:59Z", "2003-03-03T03:03:03Z", "2011-11-11T11:11:11Z"].map {
             try #require(Timestamp(rfc3339: $0))
@@ -121,7 +119,7 @@ import WindrowTestSupport
 
     @Test("a flush makes the partitions that it misses, and says so where nobody looks after them")
     func flushMakesPartitions() throws {
-        try allowPartman()
+        try fixture.allowPartman()
         _ = try PointStorage(weekly, fixture.schema).prepare(fixture.connection)
         var catalog = fixture.catalog()
         let series = try #require(try catalog.resolve([seriesName(1)], fixture.connection).first ?? nil)
@@ -159,10 +157,10 @@ import WindrowTestSupport
         "maintenance makes partitions ahead and drops what the retention has passed, whole",
         arguments: [
             (CalendarInterval.months(1), CalendarInterval.months(3), 7), (.years(1), .years(9), 1),
-            (.weeks(1), .weeks(5), 5),
+            (.weeks(1), .weeks(5), 5), (.days(30), .days(90), 7), (.weeks(5), .weeks(15), 7),
         ])
     func maintenance(interval: CalendarInterval, retention: CalendarInterval, dropped: Int) throws {
-        try allowPartman()
+        try fixture.allowPartman()
         var storage = weekly
         storage.interval = interval
         _ = try PointStorage(storage, fixture.schema).prepare(fixture.connection)
@@ -178,11 +176,99 @@ import WindrowTestSupport
 
         storage.retention = retention
         let outcome = try #require(try partitions.maintain(storage, connection))
-        #expect(outcome == (0, dropped))
+        #expect(
+            outcome == PartitionSet.Upkeep(dropped: dropped, retention: .init(from: nil, to: retention.description)))
         #expect(try partitions.count(connection) == before - dropped)
         // Gone, not kept aside.
         let aside = "SELECT FROM pg_class WHERE relname LIKE 'point_p%' AND relkind = 'r' AND NOT relispartition"
         #expect(try connection.execute(aside).count == 0)
-        #expect(try #require(try partitions.maintain(storage, connection)) == (0, 0))
+        #expect(try partitions.maintain(storage, connection) == PartitionSet.Upkeep())
+
+        // What an operator has set by hand gives way, and not in silence.
+        try connection.script("UPDATE partman.part_config SET retention = '50 years'")
+        storage.retention = nil
+        #expect(
+            try partitions.maintain(storage, connection)
+                == PartitionSet.Upkeep(retention: .init(from: "50 years", to: nil)))
+    }
+
+    @Test("pg_partman's own maintenance of all tables leaves the partitions to Windrow, which knows the time zone")
+    func maintenanceByOthers() throws {
+        try fixture.allowPartman()
+        _ = try PointStorage(weekly, fixture.schema).prepare(fixture.connection)
+        let before = try partitions()
+        try fixture.connection.script("DROP TABLE windrow.\(try fixture.newestPartition())")
+        try fixture.connection.script("SET timezone = 'Europe/Berlin'; SELECT partman.run_maintenance()")
+        #expect(try partitions().count == before.count - 1)
+        #expect(try PartitionSet(fixture.schema).maintain(weekly, fixture.connection) == .init(made: 1))
+        #expect(try partitions() == before)
+    }
+
+    @Test("partitions are made by pg_partman 5, too, whose function has fewer parameters")
+    func versionFive() throws {
+        try fixture.allowPartman()
+        _ = try PointStorage(weekly, fixture.schema).prepare(fixture.connection)
+        try fixture.asSuperuser {
+            try $0.script(
+                """
+                ALTER FUNCTION partman.create_partition_time(text, timestamptz[], boolean, text) RENAME TO create_partition_time_4;
+                CREATE FUNCTION partman.create_partition_time(
+                    p_parent_table text, p_partition_times timestamptz[], p_start_partition text DEFAULT NULL)
+                RETURNS boolean LANGUAGE sql
+                AS $$ SELECT partman.create_partition_time_4(p_parent_table, p_partition_times, false, p_start_partition) $$
+                """)
+        }
+        let before = try partitions().count
+        let time = try #require(Timestamp(rfc3339: "2003-03-03T03:03:03Z"))
+        #expect(try PartitionSet(fixture.schema).make(for: [time], fixture.connection))
+        #expect(try partitions().count == before + 1)
+    }
+
+    @Test("an empty table changes its engine to and fro, and keeps the views and privileges of others")
+    func toAndFro() throws {
+        try fixture.allowPartman()
+        let connection = fixture.connection
+        try connection.script(
+            """
+            GRANT SELECT ON windrow.timeseries TO pg_monitor; GRANT INSERT ON windrow.point TO pg_monitor;
+            CREATE VIEW windrow.mine AS SELECT ts FROM windrow.point
+            """)
+        let granted =
+            "SELECT string_agg(relname || relacl::text, ' ' ORDER BY relname) FROM pg_class WHERE relacl IS NOT NULL AND relnamespace = 'windrow'::regnamespace"
+        let before = try connection.execute(granted).text(0, 0)
+        #expect(before.contains("point") && before.contains("timeseries"))
+        for engine in [PointEngine.partitions, .plain, .partitions] {
+            let storage = Configuration.Storage(engine: engine)
+            #expect(try PointStorage(storage, fixture.schema).prepare(connection) == engine)
+            #expect(try fixture.schema.engine(connection) == engine)
+            #expect(try connection.execute(granted).text(0, 0) == before)
+            #expect(try connection.execute("SELECT FROM windrow.mine").count == 0)
+            let known = try connection.execute("SELECT FROM partman.part_config").count
+            #expect(known == (engine == .partitions ? 1 : 0))
+        }
+        #expect(try connection.execute("SELECT FROM pg_class WHERE relname ~ '_next|_old|^conversion'").count == 0)
+    }
+
+    @Test("an empty table stays what it is where somebody's own index would be lost")
+    func ownIndex() throws {
+        try fixture.allowPartman()
+        try fixture.connection.script("CREATE INDEX mine ON windrow.point (ts)")
+        #expect(try PointStorage(weekly, fixture.schema).prepare(fixture.connection) == .plain)
+    }
+
+    @Test("daemons that start at a time make the partitions of an empty table once, and none fails")
+    func preparedTogether() async throws {
+        try fixture.allowPartman()
+        let (conninfo, schema, storage) = (fixture.conninfo, fixture.schema, weekly)
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for _ in 0..<4 {
+                group.addTask {
+                    let connection = try Connection(conninfo, applicationName: "windrow tests")
+                    #expect(try PointStorage(storage, schema).prepare(connection) == .partitions)
+                }
+            }
+            try await group.waitForAll()
+        }
+        #expect(try fixture.connection.execute("SELECT FROM partman.part_config").count == 1)
     }
 }

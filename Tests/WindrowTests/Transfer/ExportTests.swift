@@ -58,6 +58,38 @@ import WindrowTestSupport
             })
     }
 
+    @Test("an export whose server goes away begins anew, and has the points of one moment")
+    func brokenOff() throws {
+        let fixture = try ImportFixture()
+        let rows = (0..<100).map { "1,t,2023-01-01T12:00:00.\(100 + $0)Z,\($0)\n" }
+        try fixture.load(try fixture.folder.write("node,tag,ts,v\n" + rows.joined(), to: "rows.csv"))
+        let path = fixture.folder.path + "/out.csv"
+        let other = try fixture.writer.connect()
+        var (waits, anew) = (0, 0)
+        let task = Export(
+            of: fixture.domain, ExportSelection(), as: .csv,
+            report: { report in
+                guard anew == 0, report.points >= 50 else { return }
+                do {
+                    try other.script(
+                        """
+                        UPDATE windrow.point SET v = -v; SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+                        WHERE datname = current_database() AND application_name = 'windrow export'
+                        """)
+                } catch {
+                    Issue.record(error)
+                }
+            }, waits: { _ in waits += 1 }, beginsAnew: { anew += 1 }, isInterrupted: { false })
+        task.pageSize = 10
+        let done = try #require(try task.run(to: path, replaces: false))
+        #expect(done.points == 100 && waits == 1 && anew == 1)
+        let values = try String(contentsOfFile: path, encoding: .utf8).split(separator: "\n").dropFirst()
+            .map { Double($0.split(separator: ",")[3]) }
+        #expect(values == (0..<100).map { -Double($0) })
+        let files = try FileManager.default.contentsOfDirectory(atPath: fixture.folder.path)
+        #expect(!files.contains { $0.hasSuffix(".part") })
+    }
+
     @Test("a selection has its nodes, its tags and its stretch of time, the start included and the end not")
     func selection() throws {
         let fixture = try ImportFixture()

@@ -20,7 +20,8 @@ struct ImportFixture {
     /// An import in pieces so small that each has many blocks and transactions.
     func task(
         _ file: String, _ overwrite: Overwrite = .insert, blockSize: Int = 300, leastPoints: Int = 20,
-        interruptedAfter points: Int = .max, change: (inout ImportOptions) -> Void = { _ in }
+        interruptedAfter points: Int = .max, reports: @escaping (Import.Report) -> Void = { _ in },
+        change: (inout ImportOptions) -> Void = { _ in }
     ) throws -> Import {
         var options = ImportOptions()
         options.overwrite = overwrite
@@ -29,7 +30,11 @@ struct ImportFixture {
         domain.flush.maxPoints = 1
         var written = 0
         let task = try Import(
-            file, options, into: domain, report: { if $0.phase == .importing { written = $0.points } },
+            file, options, into: domain,
+            report: {
+                if $0.phase == .importing { written = $0.points }
+                reports($0)
+            },
             resumes: { _ in }, isInterrupted: { written >= points })
         task.pieces = Import.Pieces(block: blockSize, leastPoints: leastPoints)
         return task

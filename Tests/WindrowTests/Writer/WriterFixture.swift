@@ -9,9 +9,9 @@ struct WriterFixture {
     let schema: Schema
     let connection: Connection
 
-    init() throws {
-        conninfo = try Sandbox.shared.makeDatabase()
-        schema = try Schema("windrow")
+    init(_ sandbox: Sandbox = .shared, schema name: String = "windrow") throws {
+        conninfo = try sandbox.makeDatabase()
+        schema = try Schema(name)
         connection = try Connection(conninfo, applicationName: "windrow tests")
         try schema.migrate(connection)
     }
@@ -25,6 +25,24 @@ struct WriterFixture {
 
     func asSuperuser(_ body: (Connection) throws -> Void) throws {
         try body(Connection(conninfo + " user=postgres", applicationName: "windrow tests"))
+    }
+
+    /// Makes pg_partman, for the schema's owner to use.
+    func allowPartman() throws {
+        try asSuperuser {
+            try $0.script(
+                """
+                \(Extension.partman.creation);
+                GRANT ALL ON SCHEMA partman TO windrow; GRANT ALL ON ALL TABLES IN SCHEMA partman TO windrow
+                """)
+        }
+    }
+
+    /// The name of the partition with the highest bounds.
+    func newestPartition() throws -> String {
+        try connection.execute(
+            "SELECT max(relname::text COLLATE \"C\") FROM pg_class WHERE relname LIKE 'point\\_p2%' AND relkind = 'r'"
+        ).text(0, 0)
     }
 
     func connect() throws -> Connection {

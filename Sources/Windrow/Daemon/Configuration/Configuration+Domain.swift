@@ -58,21 +58,10 @@ extension Configuration {
 
     /// How the points are stored: as one table, or by an engine that keeps growing tables quick.
     public struct Storage: Hashable, Sendable {
-        public enum Engine: String, CaseIterable, Sendable {
-            /// One plain table.
-            case plain
-            /// Range partitions by time, which pg_partman looks after.
-            case partitions
-            /// A hypertable of TimescaleDB.
-            case timescaledb
-            /// A table that Citus distributes by series over several servers.
-            case citus
-        }
-
         /// Partitions that `timestamps` and the retention allow: PostgreSQL slows down with many more.
         static let mostPartitions = 4000
 
-        public var engine: Engine
+        public var engine: PointEngine
         /// Of time, in one partition or chunk. At most 1 year.
         public var interval: CalendarInterval
         /// Points that are older are dropped, a whole partition or chunk at a time; nil: none are.
@@ -81,7 +70,7 @@ extension Configuration {
         public var compressAfter: CalendarInterval?
 
         public init(
-            engine: Engine = .plain, interval: CalendarInterval = .weeks(1), retention: CalendarInterval? = nil,
+            engine: PointEngine = .plain, interval: CalendarInterval = .weeks(1), retention: CalendarInterval? = nil,
             compressAfter: CalendarInterval? = nil
         ) {
             self.engine = engine

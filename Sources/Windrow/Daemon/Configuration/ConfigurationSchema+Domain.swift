@@ -62,7 +62,7 @@ extension ConfigurationSchema {
     ) -> Configuration.Storage {
         let section = domain.section("storage", keys: Keys.storage)
         var storage = Configuration.Storage()
-        if let engine = section.choice("engine", of: Configuration.Storage.Engine.self) { storage.engine = engine }
+        if let engine = section.choice("engine", of: PointEngine.self) { storage.engine = engine }
         if let interval = section.calendarInterval("interval") { storage.interval = interval }
         storage.retention = section.calendarInterval("retention")
         storage.compressAfter = section.calendarInterval("compress_after")

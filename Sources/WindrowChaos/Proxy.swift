@@ -25,8 +25,7 @@ final class Proxy: Sendable {
     private let orders: Mutex<Orders>
 
     init(to target: UInt16) throws {
-        let text = try Command.require(Project.root + "/deploy/sandbox", ["free-port"])
-        port = UInt16(text.trimmingCharacters(in: .whitespacesAndNewlines)) ?? 0
+        port = try Sandbox.freePort()
         orders = Mutex(Orders())
         let thread = Thread { [self] in
             ProxyLoop(port: port, target: target).run { orders.withLock { ($0.mode, $0.isClosing) } }

@@ -10,7 +10,7 @@ public final class Browser {
     /// - Parameter width: of the window, in CSS pixels.
     public init(width: Int = 1200, height: Int = 900) throws {
         folder = try TemporaryFolder("windrow-browser")
-        let port = try DaemonProcess.freePort()
+        let port = try Sandbox.freePort()
         driver = try ChildProcess(
             "chromedriver", ["--port=\(port)"], output: folder.path + "/log", errors: folder.path + "/log")
         connection = try waitUntil("chromedriver listens") { try? HTTPConnection(port: port) }

@@ -22,10 +22,8 @@ public final class DaemonProcess {
     ) throws {
         self.program = program ?? Project.program("windrow")
         folder = try TemporaryFolder("windrow-daemon")
-        adminPort = try Self.freePort()
-        var port = adminPort
-        while port == adminPort { port = try Self.freePort() }
-        httpPort = port
+        adminPort = try Sandbox.freePort()
+        httpPort = try Sandbox.freePort()
         let text = """
             http:
               admin: 127.0.0.1:\(adminPort)
@@ -47,11 +45,6 @@ public final class DaemonProcess {
         guard whole.contains(text) else { throw FixtureError("the configuration has no \(text)") }
         try whole.replacingOccurrences(of: text, with: replacement)
             .write(toFile: configuration, atomically: true, encoding: .utf8)
-    }
-
-    static func freePort() throws -> UInt16 {
-        let text = try Command.require(Project.root + "/deploy/sandbox", ["free-port"])
-        return UInt16(text.trimmingCharacters(in: .whitespacesAndNewlines)) ?? 0
     }
 
     deinit {

@@ -25,6 +25,7 @@ public final class Sandbox: Sendable {
     private static let databases = Atomic(0)
     private static let stoppedAtExit = Mutex<[Sandbox]>([])
     private static let script = Project.root + "/deploy/sandbox"
+    private static let givenPorts = Mutex<Set<UInt16>>([])
 
     /// - Parameter mosquittoSettings: lines that follow the recommended settings.
     public init(mosquittoSettings: String? = nil) throws {
@@ -101,6 +102,15 @@ public final class Sandbox: Sendable {
         let connection = try Connection(conninfo(), applicationName: "windrow tests")
         try connection.execute("CREATE DATABASE \(quoteIdentifier(name))")
         return conninfo(database: name, or: standby)
+    }
+
+    /// A loopback port that nobody listens on; this process is given each only once.
+    public static func freePort() throws -> UInt16 {
+        while true {
+            let text = try Command.require(script, ["free-port"]).trimmingCharacters(in: .whitespacesAndNewlines)
+            guard let port = UInt16(text) else { throw FixtureError("\(text) is no port") }
+            if givenPorts.withLock({ $0.insert(port).inserted }) { return port }
+        }
     }
 
     /// Starts a server again, at the address it had.

@@ -8,8 +8,7 @@ import WindrowTestSupport
     func secured() throws {
         let folder = try TemporaryFolder()
         try makeCertificates(in: folder.path)
-        let port = try Command.require(Project.root + "/deploy/sandbox", ["free-port"]).trimmingCharacters(
-            in: .whitespacesAndNewlines)
+        let port = try Sandbox.freePort()
         try Command.require("mosquitto_passwd", ["-b", "-c", folder.path + "/passwords", "gateway", "secret"])
         try Command.require("chmod", ["-R", "a+rX", folder.path])
         let sandbox = try Sandbox(

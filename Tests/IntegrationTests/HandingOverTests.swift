@@ -4,14 +4,6 @@ import Testing
 import WindrowTestSupport
 
 @Suite(.serialized) struct HandingOverTests {
-    private func line(_ number: Int) -> String { #"{"v": \#(number), "ts": "\#(stamp(number))"}"# }
-
-    private func publish(_ twins: Twins, _ numbers: Range<Int>) throws {
-        try BacklogPublisher(port: twins.mqttPort).publish(numbers.count) { number in
-            ("\(twins.root)/1/t", line(numbers.lowerBound + number))
-        }
-    }
-
     @Test(
         "a daemon that is stopped takes what it was assigned, and all that comes later goes to the others at once; the last one stays subscribed"
     )
@@ -21,27 +13,27 @@ import WindrowTestSupport
         try twins.waitUntilTold()
         // What it is assigned while it cannot read waits for it alone.
         twins.first.signal(SIGSTOP)
-        try publish(twins, 0..<4000)
+        try twins.publish(0..<4000)
         twins.first.signal(SIGTERM)
         twins.first.signal(SIGCONT)
         #expect(try twins.first.waitForExit() == 0)
         #expect(twins.first.log.contains("unsubscribed from what others serve"), "\(twins.first.log)")
         try waitUntil("nothing waits for the first one") { try twins.count() == 4000 }
 
-        try publish(twins, 4000..<5000)
+        try twins.publish(4000..<5000)
         try waitUntil("the second one gets all that comes", timeout: .seconds(20)) { try twins.count() == 5000 }
 
         // Nobody else is there: the broker has to keep what comes.
         #expect(try twins.second.stop() == 0)
         #expect(twins.second.log.contains("stays subscribed while it is stopped"), "\(twins.second.log)")
-        try publish(twins, 5000..<6000)
+        try twins.publish(5000..<6000)
         try twins.second.startAndWait()
         try waitUntil("what came meanwhile is stored") { try twins.count() == 6000 }
 
         // Back again, the first one gets its share.
         try twins.first.startAndWait()
         #expect(try twins.received(twins.first) == 0)
-        try publish(twins, 6000..<6100)
+        try twins.publish(6000..<6100)
         try waitUntil("all is stored") { try twins.count() == 6100 }
         #expect(try twins.received(twins.first) > 0)
     }
@@ -55,7 +47,7 @@ import WindrowTestSupport
         for daemon in twins.daemons { #expect(try daemon.waitForExit() == 0) }
         let staying = twins.daemons.filter { $0.log.contains("stays subscribed while it is stopped") }
         #expect(staying.count == 1)
-        try publish(twins, 0..<100)
+        try twins.publish(0..<100)
         try twins.startAndWait()
         try waitUntil("what came meanwhile is stored") { try twins.count() == 100 }
     }
@@ -68,13 +60,13 @@ import WindrowTestSupport
         try twins.waitUntilTold()
         try sandbox.stop(.postgres)
         // Of series that are looked up.
-        try publish(twins, 0..<10)
+        try twins.publish(0..<10)
         for daemon in twins.daemons {
             try waitUntil("it is noticed") { try daemon.get("/readyz").status == 503 }
         }
         #expect(try twins.first.stop() == 0)
         #expect(twins.first.log.contains("stays subscribed while it is stopped"))
-        try publish(twins, 10..<100)
+        try twins.publish(10..<100)
         try sandbox.start(.postgres)
         try twins.first.startAndWait()
         try waitUntil("all is stored", timeout: .seconds(20)) { try twins.count() == 100 }
@@ -107,12 +99,15 @@ import WindrowTestSupport
         defer { load.end() }
         try waitUntil("it stores") { try twins.count() > 0 }
         try twins.waitUntilTold(1)
+        let before = try twins.telling()
         let connection = try Connection(twins.database, applicationName: "windrow tests")
         try connection.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'windrow catalog'"
         )
-        try twins.waitUntilTold(0)
-        try twins.waitUntilTold(1, timeout: .seconds(8))
+        try waitUntil("a new session tells", timeout: .seconds(8)) {
+            let telling = try twins.telling()
+            return telling.count == 1 && telling != before
+        }
         load.end()
         try gateway.wait()
     }
@@ -142,7 +137,7 @@ import WindrowTestSupport
         }
         try daemon.waitUntilReady()
         try twins.waitUntilTold(1)
-        try publish(twins, 0..<100)
+        try twins.publish(0..<100)
         try waitUntil("all is stored") { try twins.count() == 100 }
     }
 
@@ -151,7 +146,7 @@ import WindrowTestSupport
         let twins = try Twins { _, root in Twins.shared(root) }
         try twins.startAndWait()
         try twins.first.kill()
-        try publish(twins, 0..<1000)
+        try twins.publish(0..<1000)
         // mosquitto goes on round robin.
         try waitUntil("the other one has its share") { try twins.count() == 500 }
         try twins.first.startAndWait()
@@ -166,7 +161,7 @@ import WindrowTestSupport
         try twins.startAndWait()
         // Its messages are sent, and it acknowledges none.
         twins.first.signal(SIGSTOP)
-        try publish(twins, 0..<1000)
+        try twins.publish(0..<1000)
         try twins.first.kill()
         try waitUntil("the other one has its share") { try twins.count() == 500 }
         let lent = """

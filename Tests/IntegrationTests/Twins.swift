@@ -62,6 +62,14 @@ struct Twins {
         for daemon in daemons { try daemon.waitUntilReady() }
     }
 
+    /// Publishes the points of these seconds, whose values they are, on one topic.
+    func publish(_ seconds: Range<Int>) throws {
+        try BacklogPublisher(port: mqttPort).publish(seconds.count) { place in
+            let second = seconds.lowerBound + place
+            return ("\(root)/1/t", #"{"v": \#(second), "ts": "\#(stamp(second))"}"#)
+        }
+    }
+
     /// By `node/tag`, times in microseconds.
     func stored() throws -> [String: [Int64: Double]] {
         let connection = try Connection(database, applicationName: "windrow tests")
@@ -79,18 +87,20 @@ struct Twins {
         return Int(try connection.execute("SELECT count(*) FROM windrow.point").int64(0, 0))
     }
 
-    /// Waits until each daemon has told the other one, by way of the database, which groups it is in.
-    func waitUntilTold(_ count: Int = 2, timeout: Duration = .seconds(15)) throws {
+    /// The daemons' sessions at the database that tell the others which groups they are in.
+    func telling() throws -> Set<Int32> {
         let connection = try Connection(database, applicationName: "windrow tests")
-        try waitUntil("\(count) daemons tell of their groups", timeout: timeout) {
-            try connection.execute(
-                """
-                SELECT count(DISTINCT l.pid) FROM pg_locks l JOIN pg_stat_activity a USING (pid)
-                WHERE l.locktype = 'advisory' AND l.mode = 'ShareLock' AND a.datname = current_database()
-                AND l.classid::bigint << 32 | l.objid::bigint = hashtextextended($1, 0)
-                """, [.text("windrow group mqtt://127.0.0.1:\(mqttPort) $share/\(root)/\(root)/+/+")]
-            ).int64(0, 0) == Int64(count)
-        }
+        let rows = try connection.execute(
+            """
+            SELECT l.pid FROM pg_locks l JOIN pg_stat_activity a USING (pid)
+            WHERE l.locktype = 'advisory' AND l.mode = 'ShareLock' AND a.datname = current_database()
+            AND l.classid::bigint << 32 | l.objid::bigint = hashtextextended($1, 0)
+            """, [.text("windrow group mqtt://127.0.0.1:\(mqttPort) $share/\(root)/\(root)/+/+")])
+        return Set(try (0..<rows.count).map { try rows.int32($0, 0) })
+    }
+
+    func waitUntilTold(_ count: Int = 2) throws {
+        try waitUntil("\(count) daemons tell of their groups") { try telling().count == count }
     }
 
     /// Fails unless each daemon has accounted for every point that it was given.

@@ -108,6 +108,13 @@ public final class DaemonProcess {
         }
     }
 
+    /// For what may be logged a moment after it can be seen elsewhere.
+    public func waitUntilLogged(_ text: String) throws {
+        do { try waitUntil("the log says: \(text)") { log.contains(text) } } catch {
+            throw FixtureError("\(error); it says:\n\(logExcerpt)")
+        }
+    }
+
     /// SIGTERM, then waits; answers the exit code.
     @discardableResult
     public func stop(timeout: Duration = .seconds(60)) throws -> Int32 {

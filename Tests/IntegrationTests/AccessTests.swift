@@ -46,7 +46,7 @@ import WindrowTestSupport
     func reload() throws {
         let daemon = try makeDaemon(domains: ["a"])
         try daemon.startAndWait()
-        #expect(daemon.log.contains("the domain has no keys"))
+        try daemon.waitUntilLogged("the domain has no keys")
         let secret = try makeKey(daemon, "a", "script")
         #expect(try status(daemon, "a", secret) == 401)
         daemon.signal(SIGHUP)
@@ -55,8 +55,8 @@ import WindrowTestSupport
         let line = try String(contentsOfFile: file, encoding: .utf8)
         try "nonsense\n".write(toFile: file, atomically: true, encoding: .utf8)
         daemon.signal(SIGHUP)
-        try waitUntil("the problem is told") { daemon.log.contains("the keys stay as they were") }
-        #expect(daemon.log.contains("a.keys:1: expected a name and 64 hexadecimal digits"))
+        try daemon.waitUntilLogged("the keys stay as they were")
+        try daemon.waitUntilLogged("a.keys:1: expected a name and 64 hexadecimal digits")
         #expect(try status(daemon, "a", secret) == 204)
         try line.replacingOccurrences(of: "script ", with: "# script ").write(
             toFile: file, atomically: true, encoding: .utf8)
@@ -91,7 +91,7 @@ import WindrowTestSupport
         try "x\n".write(toFile: daemon.path + "/a.keys", atomically: true, encoding: .utf8)
         let secret = try makeKey(daemon, "b", "script")
         try daemon.startAndWait()
-        #expect(daemon.log.contains("a.keys:1:"))
+        try daemon.waitUntilLogged("a.keys:1:")
         #expect(try status(daemon, "a", secret) == 401)
         #expect(try status(daemon, "b", secret) == 204)
         try daemon.stop()
@@ -160,7 +160,7 @@ import WindrowTestSupport
         #expect(try post() == "204")
         try "broken".write(toFile: daemon.path + "/server.pem", atomically: true, encoding: .utf8)
         daemon.signal(SIGHUP)
-        try waitUntil("the problem is told") { daemon.log.contains("the certificate stays as it was") }
+        try daemon.waitUntilLogged("the certificate stays as it was")
         #expect(try subject(daemon).hasSuffix("second"))
         try daemon.stop()
         try daemon.start()

@@ -43,7 +43,7 @@ import WindrowTestSupport
         }
         let wrong = try daemon(password: "wrong")
         try wrong.start()
-        try waitUntil("the refusal is told") { wrong.log.contains("broker connection failed") }
+        try wrong.waitUntilLogged("broker connection failed")
         #expect(wrong.log.lowercased().contains("password") || wrong.log.contains("authori"), "\(wrong.log)")
         try wrong.stop()
 
@@ -54,7 +54,8 @@ import WindrowTestSupport
         try Command.require(
             "mosquitto_pub",
             [
-                "-h", "::1", "-p", port, "--cafile", folder.path + "/ca.crt", "--cert", folder.path + "/client.crt",
+                "-h", "::1", "-p", "\(port)", "--cafile", folder.path + "/ca.crt", "--cert",
+                folder.path + "/client.crt",
                 "--key",
                 folder.path + "/client.key", "-u", "gateway", "-P", "secret", "-q", "1", "-t", "nodes/1/t", "-m", "5",
             ])

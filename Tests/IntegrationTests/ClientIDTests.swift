@@ -62,20 +62,14 @@ import WindrowTestSupport
         let twins = try Twins(clientIDs: ["", ""]) { _, root in Twins.shared(root) }
         try twins.first.startAndWait()
         try twins.second.start()
-        try waitUntil("the second finds the other") {
-            twins.second.log.contains("another windrow uses this client id")
-        }
+        try twins.second.waitUntilLogged("another windrow uses this client id")
         #expect(twins.second.log.contains("other=\"windrow catalog from 127.0.0.1"), "\(twins.second.log)")
-        try waitUntil("the second is told who has its session", timeout: .seconds(20)) {
-            twins.second.log.contains("another client uses this client id, and the broker gives it the session")
-        }
+        try twins.second.waitUntilLogged("another client uses this client id, and the broker gives it the session")
         let connections = twins.daemons.reduce(0) { $0 + $1.log.components(separatedBy: ": subscribed").count - 1 }
         #expect(connections < 15, "\(twins.first.log)\n\(twins.second.log)")
         try twins.first.stop()
         try twins.second.waitUntilReady(timeout: .seconds(30))
-        try waitUntil("it is alone again", timeout: .seconds(20)) {
-            twins.second.log.contains("no other windrow uses this client id any more")
-        }
+        try twins.second.waitUntilLogged("no other windrow uses this client id any more")
     }
 
     @Test(
@@ -91,9 +85,7 @@ import WindrowTestSupport
         }
         try twins.second.start()
         for daemon in twins.daemons {
-            try waitUntil("it is told", timeout: .seconds(30)) {
-                daemon.log.contains("another client seems to use this client id; each needs one of its own")
-            }
+            try daemon.waitUntilLogged("another client seems to use this client id; each needs one of its own")
         }
         let subscribed = twins.daemons.map { $0.log.components(separatedBy: ": subscribed").count - 1 }
         // They go on to take it from each other, ever more seldom, and say no more of it.

@@ -225,7 +225,7 @@ import WindrowTestSupport
         let points = (0..<5_000).map { (time(Int64($0)), Double($0)) }
         let data = (0..<5_000).map { #"{"v": \#($0), "ts": "\#(stamp($0))"}"# }.joined(separator: ",")
         try station.publisher.publish("[\(data)]", on: "\(station.root)/1/t")
-        try waitUntil("the daemon says why points wait") { station.daemon.log.contains("No space left on device") }
+        try station.daemon.waitUntilLogged("No space left on device")
         #expect(try station.stored().isEmpty)
         #expect(try conversion.run(mustSucceed: false).errors.contains("no room on its disk"))
 

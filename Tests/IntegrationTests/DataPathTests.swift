@@ -125,7 +125,7 @@ import WindrowTestSupport
         try station.daemon.stop()
         try station.daemon.edit("          - topic: \"old/{node}/{tag}\"", to: "")
         try station.daemon.startAndWait()
-        try waitUntil("the topic is unsubscribed") { station.daemon.log.contains("unsubscribing") }
+        try station.daemon.waitUntilLogged("unsubscribing")
         try station.publisher.publish("1", on: "old/1/t")
         try station.publisher.publish(#"{"v": 1, "ts": "2023-01-01T12:00:00Z"}"#, on: "\(station.root)/1/t")
         try station.waitUntilStored([time(0): 1])

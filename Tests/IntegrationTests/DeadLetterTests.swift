@@ -79,7 +79,7 @@ import WindrowTestSupport
         try waitUntil("the points are refused") { try station.deadLetters().count == 10 }
         try station.waitUntilStored(
             Dictionary(uniqueKeysWithValues: (0..<10).map { (time(Int64($0)), Double($0) * 10) }))
-        #expect(station.daemon.log.contains("sane"))
+        try station.daemon.waitUntilLogged("sane")
         #expect(try station.daemon.stop() == 0)
         try connection.execute("ALTER TABLE windrow.point DROP CONSTRAINT sane")
         #expect(

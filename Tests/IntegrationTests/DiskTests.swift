@@ -22,7 +22,7 @@ import WindrowTestSupport
             let data = (0..<points).map { #"{"v":\#($0),"ts":\#(start / 1_000_000 + Int64($0))}"# }
             return ("\(station.root)/1/t", "[" + data.joined(separator: ",") + "]")
         }
-        try waitUntil("the disk is full") { station.daemon.log.contains("full") }
+        try station.daemon.waitUntilLogged("full")
         try sandbox.start(.postgres)
         try waitUntil("everything is stored", timeout: .seconds(120)) { try station.count() == messages * points }
         try station.daemon.waitUntilReady()
@@ -48,7 +48,7 @@ import WindrowTestSupport
             return ("\(station.root)/1/t", "[" + data.joined(separator: ",") + "]")
         }
         try waitUntil("the full journal is told") { try station.daemon.get("/readyz").body.contains("journal") }
-        #expect(station.daemon.log.contains("the journal is full; the broker keeps the messages"))
+        try station.daemon.waitUntilLogged("the journal is full; the broker keeps the messages")
         #expect(try station.daemon.metric("windrow_journal_bytes") ?? 0 <= Double(4 << 20))
         try sandbox.start(.postgres)
         try waitUntil("everything is stored", timeout: .seconds(60)) { try station.count() == messages * points }

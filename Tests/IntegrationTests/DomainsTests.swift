@@ -93,8 +93,8 @@ import WindrowTestSupport
             try fleet.stored().enumerated().allSatisfy { $0.element == ($0.offset == 6 ? 2 : 1) }
         }
         #expect(try fleet.openConnections() <= connections)
-        #expect(fleet.daemon.log.contains("PostgreSQL takes no more connections; the domains there take turns"))
-        #expect(fleet.daemon.log.contains("raise max_connections"))
+        try fleet.daemon.waitUntilLogged("PostgreSQL takes no more connections; the domains there take turns")
+        try fleet.daemon.waitUntilLogged("raise max_connections")
         #expect(!fleet.daemon.log.contains("cannot flush"))
         #expect(try fleet.daemon.get("/readyz").status == 200)
     }

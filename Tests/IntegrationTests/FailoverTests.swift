@@ -188,9 +188,8 @@ import WindrowTestSupport
         #expect(try check().contains("would not change domains.demo.commit: local → remote; this needs a restart"))
         #expect(try check().contains("ok    demo commit remote: commits wait for standbys: standby"))
         pair.daemon.signal(SIGHUP)
-        try waitUntil("the reload tells") {
-            pair.daemon.log.contains(#"takes effect with a restart only setting="domains.demo.commit: local → remote""#)
-        }
+        try pair.daemon.waitUntilLogged(
+            #"takes effect with a restart only setting="domains.demo.commit: local → remote""#)
         #expect(try post(2) == 200)
 
         try pair.daemon.kill()
@@ -226,7 +225,7 @@ import WindrowTestSupport
         try pair.publish(2)
         try pair.station.waitUntilStored([time(0): 0, time(2): 2])
         #expect(try pair.daemon.metric("windrow_lost_positions_total") == 1)
-        #expect(pair.daemon.log.contains("PostgreSQL has lost what it had committed"))
+        try pair.daemon.waitUntilLogged("PostgreSQL has lost what it had committed")
         try pair.check()
     }
 
@@ -258,7 +257,7 @@ import WindrowTestSupport
         )
         try pair.daemon.startAndWait()
         #expect(try pair.daemon.metric("windrow_lost_positions_total") == 1)
-        #expect(pair.daemon.log.contains("PostgreSQL has lost what it had committed"))
+        try pair.daemon.waitUntilLogged("PostgreSQL has lost what it had committed")
     }
 
     @Test("a commit that reached the standby before the primary could tell is not done again")

@@ -126,10 +126,10 @@ import WindrowTestSupport
         let (own, other) = ("client_id: \(twins.clientID(0))", "client_id: \(twins.root)-other")
         try daemon.edit(own, to: other)
         daemon.signal(SIGHUP)
-        try waitUntil("it is given up") { daemon.log.contains("the session is given up") }
+        try daemon.waitUntilLogged("the session is given up")
         try daemon.edit(other, to: own)
         daemon.signal(SIGHUP)
-        try waitUntil("it has ended") { daemon.log.contains("stays subscribed while it is stopped") }
+        try daemon.waitUntilLogged("stays subscribed while it is stopped")
         for process in sandbox.postgresProcesses() { kill(process, SIGCONT) }
         let session = "mqtt://127.0.0.1:\(sandbox.mqttPort) as \(twins.clientID(0))"
         try waitUntil("the session is there", timeout: .seconds(10)) {

@@ -31,7 +31,7 @@ import WindrowTestSupport
         try station.daemon.startAndWait()
         try publish(1, 21)
         try station.waitUntilStored([time(0): 20, time(1): 21])
-        #expect(station.daemon.log.contains("older than what was written from it"))
+        try station.daemon.waitUntilLogged("older than what was written from it")
         try station.checkAccounting()
         #expect(try station.daemon.stop() == 0)
     }
@@ -85,7 +85,7 @@ import WindrowTestSupport
         if isEmpty { _ = FileManager.default.createFile(atPath: folder + "/journal.sqlite", contents: Data()) }
         try sandbox.start(.postgres)
         try station.daemon.startAndWait()
-        #expect(station.daemon.log.contains("this is not the journal that was here before"))
+        try station.daemon.waitUntilLogged("this is not the journal that was here before")
         #expect(
             try FileManager.default.contentsOfDirectory(atPath: folder).contains {
                 $0.hasSuffix("-wal") && $0.contains("damaged")

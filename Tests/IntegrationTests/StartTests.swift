@@ -20,7 +20,7 @@ private func windrow(_ arguments: String...) throws -> Command.Result {
         }
         try station.publisher.publish(#"{"v": 1, "ts": "\#(stamp(0))"}"#, on: "\(station.root)/1/t")
         try waitUntil("the message is accepted") { try station.daemon.metric("windrow_records_total") == 1 }
-        #expect(station.daemon.log.contains("cannot prepare the database"))
+        try station.daemon.waitUntilLogged("cannot prepare the database")
         try sandbox.start(.postgres)
         try station.waitUntilStored([time(0): 1])
     }
@@ -32,7 +32,7 @@ private func windrow(_ arguments: String...) throws -> Command.Result {
         try sandbox.stop(.mosquitto)
         try station.daemon.start()
         try waitUntil("the missing broker is told") { try station.daemon.get("/readyz").body.contains("broker") }
-        #expect(station.daemon.log.contains("broker connection failed"))
+        try station.daemon.waitUntilLogged("broker connection failed")
         try sandbox.start(.mosquitto)
         try station.daemon.waitUntilReady()
         try station.publisher.publish(#"{"v": 1, "ts": "\#(stamp(0))"}"#, on: "\(station.root)/1/t")
@@ -49,7 +49,7 @@ private func windrow(_ arguments: String...) throws -> Command.Result {
         #expect(check.status == 78)
         #expect(check.output.contains("GRANT CREATE ON DATABASE"))
         try station.daemon.start()
-        try waitUntil("the missing privilege is told") { station.daemon.log.contains("permission denied") }
+        try station.daemon.waitUntilLogged("permission denied")
         try superuser.script("GRANT CREATE ON DATABASE \(database) TO windrow")
         try station.daemon.waitUntilReady()
     }
@@ -124,7 +124,7 @@ private func windrow(_ arguments: String...) throws -> Command.Result {
         try station.publisher.publish(#"{"v": 1, "ts": "\#(stamp(0))"}"#, on: "\(station.root)/1/t")
         try waitUntil("the message is accepted") { try station.daemon.metric("windrow_records_total") == 1 }
         station.daemon.signal(SIGTERM)
-        try waitUntil("the stop has begun") { station.daemon.log.contains("stopping") }
+        try station.daemon.waitUntilLogged("stopping")
         station.daemon.signal(SIGTERM)
         #expect(try station.daemon.waitForExit(timeout: .seconds(5)) == 128 + SIGTERM)
         for process in backends + [postmaster] { kill(process, SIGCONT) }

@@ -30,11 +30,11 @@ import WindrowTestSupport
         let station = try station()
         try station.daemon.start()
         try waitUntil("the daemon listens") { (try? station.daemon.get("/healthz").status) == 200 }
-        try waitUntil("it has subscribed") { station.daemon.log.contains("subscribed") }
+        try station.daemon.waitUntilLogged("subscribed")
         try station.publisher.publish(#"{"v": 1, "ts": "2023-01-01T12:00:00Z"}"#, on: "\(station.root)/1/t")
         let help = "a superuser has to run there: CREATE SCHEMA IF NOT EXISTS partman; CREATE EXTENSION"
-        try waitUntil("the log says what is missing") { station.daemon.log.contains(help) }
-        #expect(station.daemon.log.contains("critical"))
+        try station.daemon.waitUntilLogged(help)
+        try station.daemon.waitUntilLogged("critical")
         #expect(try station.daemon.get("/readyz").body.contains(help))
         let before = try check(station)
         #expect(
@@ -69,11 +69,9 @@ import WindrowTestSupport
         for (tag, points) in MixedLoad.expected(count) { try station.waitUntilStored(points, tag: tag) }
         try station.waitUntilStored(years, node: 2)
         try station.checkAccounting()
-        try waitUntil("the daemon says that it has set the retention again") {
-            station.daemon.log.contains(
-                "the retention that pg_partman had was not that of the configuration, and was changed from=\"40 years\" to=\"30 years\""
-            )
-        }
+        try station.daemon.waitUntilLogged(
+            "the retention that pg_partman had was not that of the configuration, and was changed from=\"40 years\" to=\"30 years\""
+        )
         #expect(try station.deadLetters().isEmpty)
         #expect(try station.daemon.stop() == 0)
     }
@@ -89,7 +87,7 @@ import WindrowTestSupport
         try station.daemon.startAndWait()
         try station.publisher.publish(#"{"v": 1, "ts": "2023-01-01T12:00:00Z"}"#, on: "\(station.root)/1/t")
         try station.waitUntilStored([time(0): 1])
-        #expect(station.daemon.log.contains("`windrow migrate` changes it engine=plain storage.engine=partitions"))
+        try station.daemon.waitUntilLogged("`windrow migrate` changes it engine=plain storage.engine=partitions")
         let found = try check(station)
         #expect(found.output.hasPrefix("warn  demo storage: the engine of windrow.point is plain and not partitions"))
         #expect(found.exitCode == 0)

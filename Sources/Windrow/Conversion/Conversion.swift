@@ -176,7 +176,7 @@ public final class Conversion {
         let wanted = domain.storage.engine
         guard wanted == .partitions || wanted == .timescaledb else { return nil }
         let schema = try Schema(domain.schema)
-        let partman = wanted == .partitions ? "partman" : nil
+        let partman = wanted == .partitions ? Extension.partman.usualSchema : nil
         let script = ConversionScript(schema, to: wanted, interval: domain.storage.interval, partman: partman)
         var storage = domain.storage
         storage.retention = nil
@@ -206,7 +206,7 @@ public final class Conversion {
             BEGIN;
             SET LOCAL lock_timeout = '2s';
             \(script.swap)
-            \(PointStorage(domain.storage, schema).policies(partman: partman).map { "\($0);" } ?? "")
+            \(PointStorage(domain.storage, schema).policies().map { "\($0);" } ?? "")
             COMMIT;
             """
     }
@@ -300,14 +300,16 @@ public final class Conversion {
     // MARK: Ending
 
     private func swap() throws {
-        let partman = try session.perform { try PartitionSet(schema).partman(toMake: wanted, $0) }
+        let (partman, home) = try session.perform {
+            (try PartitionSet(schema).partman(toMake: wanted, $0), try Extension.of(wanted)?.schema($0))
+        }
         let script = ConversionScript(schema, to: wanted, partman: partman)
-        let storage = PointStorage(domain.storage, schema)
+        let policies = PointStorage(domain.storage, schema).policies(home: home)
         try patiently { connection throws(PostgresError) in
             // Not if it is done, and only its connection broke.
             guard try ConversionCourse.load(schema, connection) != nil else { return }
             try connection.script(script.swap)
-            if let policies = storage.policies(partman: partman) { try connection.script(policies) }
+            if let policies { try connection.script(policies) }
             FaultPoint.conversionBeforeSwap.pass()
         }
         FaultPoint.conversionAfterSwap.pass()

@@ -93,6 +93,16 @@ import WindrowTestSupport
         #expect(summary?.compared == 60_000)
     }
 
+    @Test("a plain table becomes a hypertable, and what TimescaleDB drops for its age is settled with the swap")
+    func hypertable() throws {
+        var ground = try ConversionGround(rows: 2000, engine: .timescaledb)
+        try ground.writer.pretendTimescaleDB()
+        ground.domain.storage.retention = .years(20)
+        #expect(try ground.convert()?.compared == 2000)
+        #expect(try ground.writer.schema.engine(ground.writer.connection) == .timescaledb)
+        #expect(try ground.writer.asked() == ["retention 20 years", "ts 7 days"])
+    }
+
     @Test(
         "points that no partition can hold are named, and the conversion goes on when they are gone",
         arguments: ["infinity", "-infinity", "0044-03-15 BC"])

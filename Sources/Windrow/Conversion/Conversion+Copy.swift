@@ -40,7 +40,7 @@ extension Conversion {
 
     private static var collisionBackoff: Backoff { Backoff(first: .milliseconds(50), cap: .seconds(2)) }
 
-    private func loadCourse(_ connection: Connection) throws -> ConversionCourse {
+    func loadCourse(_ connection: Connection) throws -> ConversionCourse {
         guard let course = try ConversionCourse.load(schema, connection) else { throw ConversionError.isGone }
         return course
     }
@@ -62,7 +62,11 @@ extension Conversion {
                 ON CONFLICT (series_id, ts) DO NOTHING
                 """, slice.parameters
             ).affected
-            if slice.last == nil { rows = stored }
+            if slice.last == nil {
+                rows = stored
+                // The swap counts on all before it.
+                try connection.script("SET LOCAL synchronous_commit = on")
+            }
             next.through = slice.last ?? course.through
             next.copied += rows
             next.isCopied = slice.last == nil

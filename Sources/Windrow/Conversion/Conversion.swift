@@ -305,13 +305,20 @@ public final class Conversion {
         }
         let script = ConversionScript(schema, to: wanted, partman: partman)
         let policies = PointStorage(domain.storage, schema).policies(home: home)
+        var isLost = false
         try patiently { connection throws(PostgresError) in
-            // Not if it is done, and only its connection broke.
-            guard try ConversionCourse.load(schema, connection) != nil else { return }
+            guard let course = try ConversionCourse.load(schema, connection) else {
+                // It is done, and only its connection broke.
+                isLost = try schema.engine(connection) != wanted
+                return
+            }
+            isLost = !course.isCopied
+            if isLost { return }
             try connection.script(script.swap)
             if let policies { try connection.script(policies) }
             FaultPoint.conversionBeforeSwap.pass()
         }
+        if isLost { throw ConversionError.isGone }
         FaultPoint.conversionAfterSwap.pass()
     }
 

@@ -69,7 +69,7 @@ final class ConversionSession {
 
     private func open() throws -> Connection {
         let fresh = try access.connect("migrate")
-        // The copy follows the primary key. What it commits need not be on disk before the swap is, which is.
+        // The copy follows the primary key. What it commits need not be on disk before its end is.
         try fresh.script(
             """
             SET timezone = 'UTC'; SET synchronous_commit = off;

@@ -66,8 +66,10 @@ import WindrowTestSupport
         #expect(try left.bool(0, 3))
     }
 
-    @Test("a crash of PostgreSQL that forgets the last slices has them copied again")
-    func crash() throws {
+    @Test(
+        "a crash of PostgreSQL that forgets the last slices has them copied again, and once all is copied it forgets nothing",
+        arguments: [Conversion.Phase.copying, .comparing])
+    func crash(in phase: Conversion.Phase) throws {
         let sandbox = try Sandbox()
         let ground = try ConversionGround(rows: 60_000, sandbox)
         // Nothing but a commit that waits for the disk has the log written.
@@ -82,15 +84,36 @@ import WindrowTestSupport
         }
         var (copied, kept) = (0, 0)
         let summary = try ground.convert { report in
-            guard report.phase == .copying, report.rows > 10_000, copied == 0 else { return }
+            guard report.phase == phase, report.rows > 10_000, copied == 0 else { return }
             copied = report.rows
             sandbox.freezePostgres()
             try sandbox.stop(.postgres, kill: true)
             try sandbox.start(.postgres)
             kept = Int(try ground.writer.connect().execute("SELECT copied FROM windrow.conversion").int64(0, 0))
         }
-        #expect(kept < copied)
+        #expect(phase == .copying ? kept < copied : kept == 60_000)
         #expect(summary?.compared == 60_000)
+    }
+
+    @Test(
+        "what another server lacks that has taken over just before the swap is not swapped",
+        arguments: ["UPDATE windrow.conversion SET is_copied = false", "DROP TABLE windrow.conversion"])
+    func failedOver(lack: String) throws {
+        let ground = try ConversionGround(rows: 2000)
+        var (isComparing, lacks) = (false, false)
+        let conversion = try Conversion(
+            ground.domain, report: { isComparing = $0.phase == .comparing },
+            isInterrupted: {
+                if isComparing, !lacks {
+                    do { try ground.writer.connection.script(lack) } catch { Issue.record(error) }
+                    lacks = true
+                }
+                return false
+            })
+        let error = #expect(throws: ConversionError.self) { try conversion.run() }
+        #expect("\(try #require(error))".contains("the same command"))
+        #expect(lacks)
+        #expect(try ground.writer.schema.engine(ground.writer.connection) == .plain)
     }
 
     @Test("a plain table becomes a hypertable, and what TimescaleDB drops for its age is settled with the swap")

@@ -116,6 +116,21 @@ import WindrowTestSupport
         #expect(try ground.writer.schema.engine(ground.writer.connection) == .plain)
     }
 
+    @Test("PostgreSQL that goes away is waited for from then on, however long the work before it took")
+    func patience() throws {
+        let ground = try ConversionGround(rows: 0)
+        let session = ConversionSession(ground.domain, ground.writer.schema, isInterrupted: { false }, waits: { _ in })
+        session.patience = .milliseconds(50)
+        var tries = 0
+        try session.perform { connection in
+            tries += 1
+            if tries > 1 { return }
+            try connection.execute("SELECT pg_sleep(0.1)")
+            try connection.execute("SELECT pg_terminate_backend(pg_backend_pid())")
+        }
+        #expect(tries == 2)
+    }
+
     @Test("a plain table becomes a hypertable, and what TimescaleDB drops for its age is settled with the swap")
     func hypertable() throws {
         var ground = try ConversionGround(rows: 2000, engine: .timescaledb)

@@ -94,6 +94,7 @@ extension Schema {
                 WHERE conrelid = p.oid AND contype <> 'p' AND contype <> 'n' OR confrelid = p.oid
             UNION ALL SELECT 'policy ' || polname FROM pg_policy, p WHERE polrelid = p.oid
             UNION ALL SELECT 'rule ' || rulename FROM pg_rewrite, p WHERE ev_class = p.oid
+            UNION ALL SELECT 'rule on ' || oid::regclass FROM dependents WHERE relkind NOT IN ('v', 'm')
             UNION ALL SELECT 'publication ' || pubname FROM pg_publication_rel r JOIN pg_publication b ON b.oid = r.prpubid, p
                 WHERE prrelid = p.oid
             UNION ALL SELECT 'function ' || d.objid::regprocedure FROM pg_depend d, p

@@ -233,8 +233,9 @@ public final class Conversion {
         guard obstacles.isEmpty else { throw ConversionError.obstacles(schema.name, obstacles) }
         let rows = try connection.execute(
             """
-            SELECT sum(greatest(c.reltuples, 0))::bigint FROM pg_class c
-            WHERE c.oid = to_regclass($1) OR c.oid IN (SELECT inhrelid FROM pg_inherits WHERE inhparent = to_regclass($1))
+            SELECT coalesce(sum(greatest(c.reltuples, 0)), 0)::bigint FROM pg_class c
+            WHERE c.relkind <> 'p'
+                AND (c.oid = to_regclass($1) OR c.oid IN (SELECT inhrelid FROM pg_inherits WHERE inhparent = to_regclass($1)))
             """, [.text(schema.qualified("point"))])
         let expected = try rows.int64(0, 0)
         notice(
@@ -341,7 +342,7 @@ public final class Conversion {
         }
     }
 
-    /// Who has used `point` for the longest; nil when nobody does any more.
+    /// Who has used one of the tables for the longest; nil when nobody does any more.
     func blocker(_ connection: Connection) throws -> String? {
         let rows = try connection.execute(
             """
@@ -349,9 +350,9 @@ public final class Conversion {
                 coalesce(a.state, 'its state is hidden'), coalesce(extract(epoch FROM now() - a.xact_start), 0)::bigint
             FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid
             WHERE l.granted AND l.pid <> pg_backend_pid() AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
-                AND (l.relation IN (to_regclass($1), to_regclass($2)))
+                AND l.relation IN (to_regclass($1), to_regclass($2), to_regclass($3))
             ORDER BY a.xact_start LIMIT 1
-            """, [.text(schema.qualified("point")), .text(schema.qualified(ConversionScript.next))])
+            """, ["point", ConversionScript.next, ConversionScript.old].map { .text(schema.qualified($0)) })
         guard rows.count > 0 else { return nil }
         return """
             process \(try rows.int32(0, 0)) of user \(try rows.text(0, 1)) (\(try rows.text(0, 2)), \(try rows.text(0, 3))) \

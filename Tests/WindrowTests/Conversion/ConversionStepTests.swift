@@ -131,6 +131,24 @@ import WindrowTestSupport
         #expect(tries == 2)
     }
 
+    @Test("who keeps the old table from being dropped is named")
+    func oldIsRead() throws {
+        let ground = try ConversionGround(rows: 100)
+        _ = try ground.convert()
+        let reader = ground.writer.connection
+        try reader.script("BEGIN; SELECT count(*) FROM windrow.point_old")
+        var waits: [String] = []
+        let conversion = try Conversion(
+            ground.domain,
+            report: { report in
+                guard case .waiting(let why) = report.phase else { return }
+                waits.append(why)
+                do { try reader.script("ROLLBACK") } catch { Issue.record(error) }
+            })
+        #expect(try conversion.dropOld() != nil)
+        #expect(waits.count == 1 && waits[0].contains("process \(reader.backendID) of user windrow"))
+    }
+
     @Test("a plain table becomes a hypertable, and what TimescaleDB drops for its age is settled with the swap")
     func hypertable() throws {
         var ground = try ConversionGround(rows: 2000, engine: .timescaledb)
@@ -244,7 +262,7 @@ import WindrowTestSupport
         #expect(try ground.convert()?.compared == 1)
     }
 
-    @Test("the retention drops nothing while a conversion is under way")
+    @Test("while partitions are converted the retention drops nothing, and their rows are expected once")
     func retention() throws {
         var ground = try ConversionGround(rows: 30_000)
         _ = try ground.convert()
@@ -254,10 +272,14 @@ import WindrowTestSupport
         ground.domain.storage.engine = .plain
         let partitions = PartitionSet(ground.writer.schema)
         var upkeep: [PartitionSet.Upkeep?] = []
+        var expected: Int64 = 0
         let summary = try ground.convert { report in
-            if report.phase == .copying { upkeep.append(try partitions.maintain(storage, ground.writer.connection)) }
+            guard report.phase == .copying else { return }
+            upkeep.append(try partitions.maintain(storage, ground.writer.connection))
+            expected = try ground.writer.connection.execute("SELECT expected FROM windrow.conversion").int64(0, 0)
         }
         #expect(!upkeep.isEmpty && upkeep.allSatisfy { $0 == PartitionSet.Upkeep() })
+        #expect(expected == 30_000)
         #expect(summary?.compared == 30_000)
     }
 
@@ -281,7 +303,7 @@ import WindrowTestSupport
     }
 
     @Test(
-        "what a conversion would lose is told first: statistics, row level security; and what it does not take along: settings"
+        "what a conversion would lose is told first: rules, statistics, row level security; and what it does not take along: settings"
     )
     func obstacles() throws {
         let ground = try ConversionGround(rows: 10)
@@ -289,13 +311,18 @@ import WindrowTestSupport
         try connection.script(
             """
             ALTER TABLE windrow.point SET (autovacuum_vacuum_scale_factor = 0.01); ALTER TABLE windrow.point ENABLE ROW LEVEL SECURITY;
-            CREATE STATISTICS windrow.mine ON series_id, ts FROM windrow.point
+            CREATE STATISTICS windrow.mine ON series_id, ts FROM windrow.point;
+            CREATE RULE mine AS ON DELETE TO windrow.progress DO ALSO DELETE FROM windrow.point WHERE v = -1
             """)
         #expect(
             try ground.writer.schema.obstaclesToConversion(connection) == [
-                "statistics mine", "row level security",
+                "rule on progress", "statistics mine", "row level security",
             ])
-        try connection.script("DROP STATISTICS windrow.mine; ALTER TABLE windrow.point DISABLE ROW LEVEL SECURITY")
+        try connection.script(
+            """
+            DROP RULE mine ON windrow.progress; DROP STATISTICS windrow.mine;
+            ALTER TABLE windrow.point DISABLE ROW LEVEL SECURITY
+            """)
         var notices: [String] = []
         _ = try Conversion(ground.domain, notice: { notices.append($0) }).run()
         #expect(

@@ -77,7 +77,7 @@ struct ExportCommand: ParsableCommand {
             }
         }
         guard let done else {
-            if let output { printError("interrupted; there is no \(output)") }
+            if let output { printError("interrupted; \(output) is not written") }
             throw ExitCode(Interrupt.exitCode)
         }
         if let output, !quiet {

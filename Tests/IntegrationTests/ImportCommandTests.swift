@@ -228,6 +228,30 @@ private struct Desk {
         #expect(head.status == 0 && head.errors.isEmpty, "\(head.errors)")
     }
 
+    @Test("an export that is interrupted leaves a file of its name as it is")
+    func interrupted() throws {
+        let desk = try Desk()
+        try desk.run(["import", try desk.write(3, to: "rows.csv"), "--epoch", "s"])
+        let path = try desk.folder.write("what was there\n", to: "out.csv")
+        let blocker = try Connection(desk.database, applicationName: "windrow tests")
+        try blocker.script("BEGIN; LOCK TABLE windrow.point IN ACCESS EXCLUSIVE MODE")
+        let child = try ChildProcess(
+            Project.program("windrow"), ["export", "--output", path, "--force", "--config", desk.configuration],
+            output: desk.folder.path + "/out", errors: desk.folder.path + "/err")
+        try waitUntil("the export waits for the lock") {
+            try Connection(desk.database, applicationName: "windrow tests").execute(
+                "SELECT FROM pg_stat_activity WHERE application_name = 'windrow export' AND wait_event_type = 'Lock' "
+                    + "AND datname = current_database()"
+            ).count > 0
+        }
+        child.signal(SIGINT)
+        try blocker.script("COMMIT")
+        #expect(try waitUntil("the export ends") { child.exitCode() } == 130)
+        let errors = try String(contentsOfFile: desk.folder.path + "/err", encoding: .utf8)
+        #expect(errors == "interrupted; \(path) is not written\n")
+        #expect(try String(contentsOfFile: path, encoding: .utf8) == "what was there\n")
+    }
+
     @Test("an export to standard output whose server goes away says what to do")
     func brokenOff() throws {
         let desk = try Desk()

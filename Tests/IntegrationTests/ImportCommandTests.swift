@@ -194,6 +194,30 @@ private struct Desk {
         #expect(result.status == code && result.errors.contains(text), "\(result.status) \(result.errors)")
     }
 
+    @Test("commands that work on the database alone need neither the secrets nor the variables of the daemon's unit")
+    func withoutSecrets() throws {
+        let desk = try Desk(
+            domain: """
+                    mqtt:
+                      - broker: mqtt://127.0.0.1:1
+                        client_id: desk
+                        username: ${WINDROW_TESTS_UNSET}
+                        password_file: nowhere.password
+                        subscriptions: [{topic: "nodes/{node}/{tag}"}]
+                """)
+        let text = try String(contentsOfFile: desk.configuration, encoding: .utf8)
+        try ("http: {tls: {cert_file: nowhere.crt, key_file: nowhere.key}}\n" + text)
+            .write(toFile: desk.configuration, atomically: true, encoding: .utf8)
+        let refused = try desk.run(["check"], mustSucceed: false)
+        for part in ["WINDROW_TESTS_UNSET", "nowhere.password", "nowhere.key"] {
+            #expect(refused.status == 78 && refused.errors.contains(part), "\(refused)")
+        }
+        try desk.run(["migrate"])
+        try desk.run(["import", try desk.write(30, to: "rows.csv"), "--epoch", "s"])
+        #expect(try desk.run(["export"]).output.split(separator: "\n").count == 31)
+        #expect(try desk.run(["journal"]).errors.contains("no journal"))
+    }
+
     @Test("PostgreSQL that is away, and a database without the schema, are told with their exit codes")
     func away() throws {
         let desk = try Desk()

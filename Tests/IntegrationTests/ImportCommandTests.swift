@@ -124,8 +124,10 @@ private struct Desk {
         #expect(try connection.execute("SELECT FROM windrow.progress").count == 0)
     }
 
-    @Test("an import that is interrupted says how far it has come and how it goes on, with exit code 130")
-    func interrupted() throws {
+    @Test(
+        "an import that is interrupted says how far it has come and how it goes on, with exit code 130; --restart begins anew",
+        arguments: [false, true])
+    func interrupted(restarts: Bool) throws {
         let desk = try Desk(domain: "    flush: {max_points: 1}")
         let file = try desk.write(200_000, to: "rows.csv")
         let blocker = try Connection(desk.database, applicationName: "windrow tests")
@@ -145,7 +147,11 @@ private struct Desk {
         #expect(try waitUntil("the import ends", timeout: .seconds(60)) { child.exitCode() } == 130)
         let errors = try String(contentsOfFile: desk.folder.path + "/err", encoding: .utf8)
         #expect(errors.contains("goes on from there"), "\(errors)")
-        #expect(try desk.run(["import", file, "--epoch", "s"]).errors.contains("resuming at"))
+        let kept = try desk.stored().count
+        #expect(kept > 0)
+        let last = try desk.run(["import", file, "--epoch", "s"] + (restarts ? ["--restart"] : []))
+        #expect(last.errors.contains("resuming at") == !restarts, "\(last.errors)")
+        #expect(last.output.contains("kept 0,") == !restarts, "\(last.output)")
         #expect(try desk.stored() == (200_000, 199_999 * 100_000))
     }
 

@@ -7,14 +7,16 @@ struct ConfigurationOptions: ParsableArguments {
     @Option(name: .shortAndLong, help: ArgumentHelp("The configuration.", valueName: "file"))
     var config = "/etc/windrow/windrow.yaml"
 
-    func read() throws(ConfigurationError) -> Configuration {
-        try Configuration.load(file: config, environment: ProcessInfo.processInfo.environment)
+    /// - Parameter withIntake: as `Configuration.load` has it.
+    func read(withIntake: Bool = true) throws(ConfigurationError) -> Configuration {
+        try Configuration.load(
+            file: config, environment: ProcessInfo.processInfo.environment, withIntake: withIntake)
     }
 
     /// Reads the configuration; says what is wrong with it and ends the command if it cannot be used.
-    func load() throws -> Configuration {
+    func load(withIntake: Bool = true) throws -> Configuration {
         do {
-            return try read()
+            return try read(withIntake: withIntake)
         } catch {
             printError("\(error)")
             throw ExitCode.configuration

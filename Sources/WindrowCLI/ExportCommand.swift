@@ -44,7 +44,7 @@ struct ExportCommand: ParsableCommand {
     var quiet = false
 
     func run() throws {
-        let domain = try options.load().domain(named: domain, in: options.config)
+        let domain = try options.load(withIntake: false).domain(named: domain, in: options.config)
         Interrupt.install()
         // A reader that goes away is told by the write.
         signal(SIGPIPE, SIG_IGN)
@@ -77,7 +77,7 @@ struct ExportCommand: ParsableCommand {
             }
         }
         guard let done else {
-            if let output { printError("interrupted; there is no \(output)") }
+            if let output { printError("interrupted; \(output) is not written") }
             throw ExitCode(Interrupt.exitCode)
         }
         if let output, !quiet {

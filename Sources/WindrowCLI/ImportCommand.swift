@@ -61,7 +61,7 @@ struct ImportCommand: ParsableCommand {
     }
 
     func run() throws {
-        let domain = try options.load().domain(named: domain, in: options.config)
+        let domain = try options.load(withIntake: false).domain(named: domain, in: options.config)
         Interrupt.install()
         for file in files {
             if Interrupt.isReceived { throw ExitCode(Interrupt.exitCode) }

@@ -25,7 +25,7 @@ struct JournalCommand: ParsableCommand {
         var json = false
 
         func run() throws {
-            let configuration = try options.load()
+            let configuration = try options.load(withIntake: false)
             var isDamaged = false
             for domain in try configuration.domains(named: domain, in: options.config) {
                 try describingErrors(of: domain.name) {
@@ -63,7 +63,7 @@ struct JournalCommand: ParsableCommand {
         var force = false
 
         func run() throws {
-            let configuration = try options.load()
+            let configuration = try options.load(withIntake: false)
             let domain = try configuration.domain(named: domain, in: options.config)
             Interrupt.install()
             signal(SIGPIPE, SIG_IGN)

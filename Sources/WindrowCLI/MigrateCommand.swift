@@ -53,7 +53,7 @@ struct MigrateCommand: ParsableCommand {
 
     func run() throws {
         Interrupt.install()
-        for domain in try options.load().domains(named: domain, in: options.config) {
+        for domain in try options.load(withIntake: false).domains(named: domain, in: options.config) {
             do {
                 try describingErrors(of: domain.name) {
                     if print {

@@ -63,7 +63,7 @@ import WindrowTestSupport
         @Test(
             "a conversion that is killed at any step goes on from there",
             arguments: [
-                "conversion-begun:1", "conversion-in-slice:3",
+                "conversion-begun:1", "conversion-mirrored:1", "conversion-in-slice:3",
                 "conversion-before-swap:1", "conversion-after-swap:1",
             ])
         func killed(at point: String) throws {

@@ -124,8 +124,10 @@ private struct Desk {
         #expect(try connection.execute("SELECT FROM windrow.progress").count == 0)
     }
 
-    @Test("an import that is interrupted says how far it has come and how it goes on, with exit code 130")
-    func interrupted() throws {
+    @Test(
+        "an import that is interrupted says how far it has come and how it goes on, with exit code 130; --restart begins anew",
+        arguments: [false, true])
+    func interrupted(restarts: Bool) throws {
         let desk = try Desk(domain: "    flush: {max_points: 1}")
         let file = try desk.write(200_000, to: "rows.csv")
         let blocker = try Connection(desk.database, applicationName: "windrow tests")
@@ -145,7 +147,11 @@ private struct Desk {
         #expect(try waitUntil("the import ends", timeout: .seconds(60)) { child.exitCode() } == 130)
         let errors = try String(contentsOfFile: desk.folder.path + "/err", encoding: .utf8)
         #expect(errors.contains("goes on from there"), "\(errors)")
-        #expect(try desk.run(["import", file, "--epoch", "s"]).errors.contains("resuming at"))
+        let kept = try desk.stored().count
+        #expect(kept > 0)
+        let last = try desk.run(["import", file, "--epoch", "s"] + (restarts ? ["--restart"] : []))
+        #expect(last.errors.contains("resuming at") == !restarts, "\(last.errors)")
+        #expect(last.output.contains("kept 0,") == !restarts, "\(last.output)")
         #expect(try desk.stored() == (200_000, 199_999 * 100_000))
     }
 
@@ -194,6 +200,30 @@ private struct Desk {
         #expect(result.status == code && result.errors.contains(text), "\(result.status) \(result.errors)")
     }
 
+    @Test("commands that work on the database alone need neither the secrets nor the variables of the daemon's unit")
+    func withoutSecrets() throws {
+        let desk = try Desk(
+            domain: """
+                    mqtt:
+                      - broker: mqtt://127.0.0.1:1
+                        client_id: desk
+                        username: ${WINDROW_TESTS_UNSET}
+                        password_file: nowhere.password
+                        subscriptions: [{topic: "nodes/{node}/{tag}"}]
+                """)
+        let text = try String(contentsOfFile: desk.configuration, encoding: .utf8)
+        try ("http: {tls: {cert_file: nowhere.crt, key_file: nowhere.key}}\n" + text)
+            .write(toFile: desk.configuration, atomically: true, encoding: .utf8)
+        let refused = try desk.run(["check"], mustSucceed: false)
+        for part in ["WINDROW_TESTS_UNSET", "nowhere.password", "nowhere.key"] {
+            #expect(refused.status == 78 && refused.errors.contains(part), "\(refused)")
+        }
+        try desk.run(["migrate"])
+        try desk.run(["import", try desk.write(30, to: "rows.csv"), "--epoch", "s"])
+        #expect(try desk.run(["export"]).output.split(separator: "\n").count == 31)
+        #expect(try desk.run(["journal"]).errors.contains("no journal"))
+    }
+
     @Test("PostgreSQL that is away, and a database without the schema, are told with their exit codes")
     func away() throws {
         let desk = try Desk()
@@ -226,6 +256,30 @@ private struct Desk {
             "bash",
             ["-c", "set -o pipefail; \(Project.program("windrow")) export --config \(desk.configuration) | head -n 2"])
         #expect(head.status == 0 && head.errors.isEmpty, "\(head.errors)")
+    }
+
+    @Test("an export that is interrupted leaves a file of its name as it is")
+    func interrupted() throws {
+        let desk = try Desk()
+        try desk.run(["import", try desk.write(3, to: "rows.csv"), "--epoch", "s"])
+        let path = try desk.folder.write("what was there\n", to: "out.csv")
+        let blocker = try Connection(desk.database, applicationName: "windrow tests")
+        try blocker.script("BEGIN; LOCK TABLE windrow.point IN ACCESS EXCLUSIVE MODE")
+        let child = try ChildProcess(
+            Project.program("windrow"), ["export", "--output", path, "--force", "--config", desk.configuration],
+            output: desk.folder.path + "/out", errors: desk.folder.path + "/err")
+        try waitUntil("the export waits for the lock") {
+            try Connection(desk.database, applicationName: "windrow tests").execute(
+                "SELECT FROM pg_stat_activity WHERE application_name = 'windrow export' AND wait_event_type = 'Lock' "
+                    + "AND datname = current_database()"
+            ).count > 0
+        }
+        child.signal(SIGINT)
+        try blocker.script("COMMIT")
+        #expect(try waitUntil("the export ends") { child.exitCode() } == 130)
+        let errors = try String(contentsOfFile: desk.folder.path + "/err", encoding: .utf8)
+        #expect(errors == "interrupted; \(path) is not written\n")
+        #expect(try String(contentsOfFile: path, encoding: .utf8) == "what was there\n")
     }
 
     @Test("an export to standard output whose server goes away says what to do")

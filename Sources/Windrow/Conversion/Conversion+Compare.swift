@@ -4,38 +4,38 @@ extension Conversion {
     /// Compares the two tables as they are at one moment.
     /// - Returns: how many rows both have.
     func compare() throws -> Int {
-        options.verifies ? try compareRows() : try compareNumbers()
+        try session.perform { connection in
+            // A connection that broke may have ended up at a server that lacks the last slices.
+            guard try loadCourse(connection).isCopied else { throw ConversionError.isGone }
+            return try options.verifies ? compareRows(connection) : compareNumbers(connection)
+        }
     }
 
     private var tables: [String] { ["point", ConversionScript.next].map(schema.qualified) }
 
-    private func compareNumbers() throws -> Int {
-        let (point, next) = try session.perform { connection in
-            try connection.transaction { () throws(PostgresError) in
-                // Every row is read, so in whatever way is fastest.
-                try connection.script("SET LOCAL enable_seqscan = on; SET LOCAL enable_bitmapscan = on")
-                let rows = try connection.execute(
-                    "SELECT (SELECT count(*) FROM \(tables[0])), (SELECT count(*) FROM \(tables[1]))")
-                return (Int(try rows.int64(0, 0)), Int(try rows.int64(0, 1)))
-            }
+    private func compareNumbers(_ connection: Connection) throws -> Int {
+        let (point, next) = try connection.transaction { () throws(PostgresError) in
+            // Every row is read, so in whatever way is fastest.
+            try connection.script("SET LOCAL enable_seqscan = on; SET LOCAL enable_bitmapscan = on")
+            let rows = try connection.execute(
+                "SELECT (SELECT count(*) FROM \(tables[0])), (SELECT count(*) FROM \(tables[1]))")
+            return (Int(try rows.int64(0, 0)), Int(try rows.int64(0, 1)))
         }
         guard point == next else { throw ConversionError.differs("\(point) rows and \(next)") }
         return point
     }
 
     /// Number and checksum of the rows, for some series after the other.
-    private func compareRows() throws -> Int {
-        try session.perform { connection in
-            try connection.script("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
-            do {
-                let compared = try compareSeries(connection)
-                try connection.script("COMMIT")
-                return compared
-            } catch {
-                // The snapshot goes with the connection.
-                session.close()
-                throw error
-            }
+    private func compareRows(_ connection: Connection) throws -> Int {
+        try connection.script("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        do {
+            let compared = try compareSeries(connection)
+            try connection.script("COMMIT")
+            return compared
+        } catch {
+            // The snapshot goes with the connection.
+            session.close()
+            throw error
         }
     }
 
@@ -94,6 +94,7 @@ extension Schema {
                 WHERE conrelid = p.oid AND contype <> 'p' AND contype <> 'n' OR confrelid = p.oid
             UNION ALL SELECT 'policy ' || polname FROM pg_policy, p WHERE polrelid = p.oid
             UNION ALL SELECT 'rule ' || rulename FROM pg_rewrite, p WHERE ev_class = p.oid
+            UNION ALL SELECT 'rule on ' || oid::regclass FROM dependents WHERE relkind NOT IN ('v', 'm')
             UNION ALL SELECT 'publication ' || pubname FROM pg_publication_rel r JOIN pg_publication b ON b.oid = r.prpubid, p
                 WHERE prrelid = p.oid
             UNION ALL SELECT 'function ' || d.objid::regprocedure FROM pg_depend d, p

@@ -9,7 +9,7 @@ extension Conversion {
         var collisions = 0
         var lacksPartitions = false
         var madeFor: ConversionCourse.Key??
-        var pace = Pace(options.rate)
+        let pace = Pace(rate: options.rate)
         while !course.isCopied {
             if isInterrupted() { throw ConversionError.interrupted }
             let began = ContinuousClock.now
@@ -23,7 +23,7 @@ extension Conversion {
                 copied += rows
                 (backoff, collisions) = (Self.collisionBackoff, 0)
                 report(Report(phase: .copying, share: course.share, rows: copied))
-                try session.pause(pace.pause(after: rows))
+                try session.pause(pace.pause(after: rows, in: .now - began))
             } catch let error as PostgresError where error.isOfLocks {
                 size.collided()
                 collisions += 1
@@ -40,7 +40,7 @@ extension Conversion {
 
     private static var collisionBackoff: Backoff { Backoff(first: .milliseconds(50), cap: .seconds(2)) }
 
-    private func loadCourse(_ connection: Connection) throws -> ConversionCourse {
+    func loadCourse(_ connection: Connection) throws -> ConversionCourse {
         guard let course = try ConversionCourse.load(schema, connection) else { throw ConversionError.isGone }
         return course
     }
@@ -62,7 +62,11 @@ extension Conversion {
                 ON CONFLICT (series_id, ts) DO NOTHING
                 """, slice.parameters
             ).affected
-            if slice.last == nil { rows = stored }
+            if slice.last == nil {
+                rows = stored
+                // The swap counts on all before it.
+                try connection.script("SET LOCAL synchronous_commit = on")
+            }
             next.through = slice.last ?? course.through
             next.copied += rows
             next.isCopied = slice.last == nil
@@ -137,21 +141,15 @@ private struct Slice {
     }
 }
 
-/// Keeps to a number of rows a second.
-private struct Pace {
-    private let rate: Int?
-    private let started = ContinuousClock.now
-    private var rows = 0
-
-    init(_ rate: Int?) { self.rate = rate }
+/// Keeps to a number of rows a second. What was slower, or had to wait, is not caught up with.
+struct Pace {
+    let rate: Int?
 
     /// Slices of half a second's rows: work in small pieces disturbs less.
     func limit(_ size: Int) -> Int { rate.map { min(size, max($0 / 2, 1)) } ?? size }
 
-    mutating func pause(after copied: Int) -> Duration {
-        guard let rate else { return .zero }
-        rows += copied
-        return max(started + .seconds(Double(rows) / Double(rate)) - .now, .zero)
+    func pause(after rows: Int, in time: Duration) -> Duration {
+        rate.map { max(.seconds(Double(rows) / Double($0)) - time, .zero) } ?? .zero
     }
 }
 

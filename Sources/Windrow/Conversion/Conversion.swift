@@ -176,7 +176,7 @@ public final class Conversion {
         let wanted = domain.storage.engine
         guard wanted == .partitions || wanted == .timescaledb else { return nil }
         let schema = try Schema(domain.schema)
-        let partman = wanted == .partitions ? "partman" : nil
+        let partman = wanted == .partitions ? Extension.partman.usualSchema : nil
         let script = ConversionScript(schema, to: wanted, interval: domain.storage.interval, partman: partman)
         var storage = domain.storage
         storage.retention = nil
@@ -206,7 +206,7 @@ public final class Conversion {
             BEGIN;
             SET LOCAL lock_timeout = '2s';
             \(script.swap)
-            \(PointStorage(domain.storage, schema).policies(partman: partman).map { "\($0);" } ?? "")
+            \(PointStorage(domain.storage, schema).policies().map { "\($0);" } ?? "")
             COMMIT;
             """
     }
@@ -233,8 +233,9 @@ public final class Conversion {
         guard obstacles.isEmpty else { throw ConversionError.obstacles(schema.name, obstacles) }
         let rows = try connection.execute(
             """
-            SELECT sum(greatest(c.reltuples, 0))::bigint FROM pg_class c
-            WHERE c.oid = to_regclass($1) OR c.oid IN (SELECT inhrelid FROM pg_inherits WHERE inhparent = to_regclass($1))
+            SELECT coalesce(sum(greatest(c.reltuples, 0)), 0)::bigint FROM pg_class c
+            WHERE c.relkind <> 'p'
+                AND (c.oid = to_regclass($1) OR c.oid IN (SELECT inhrelid FROM pg_inherits WHERE inhparent = to_regclass($1)))
             """, [.text(schema.qualified("point"))])
         let expected = try rows.int64(0, 0)
         notice(
@@ -300,16 +301,25 @@ public final class Conversion {
     // MARK: Ending
 
     private func swap() throws {
-        let partman = try session.perform { try PartitionSet(schema).partman(toMake: wanted, $0) }
+        let (partman, home) = try session.perform {
+            (try PartitionSet(schema).partman(toMake: wanted, $0), try Extension.of(wanted)?.schema($0))
+        }
         let script = ConversionScript(schema, to: wanted, partman: partman)
-        let storage = PointStorage(domain.storage, schema)
+        let policies = PointStorage(domain.storage, schema).policies(home: home)
+        var isLost = false
         try patiently { connection throws(PostgresError) in
-            // Not if it is done, and only its connection broke.
-            guard try ConversionCourse.load(schema, connection) != nil else { return }
+            guard let course = try ConversionCourse.load(schema, connection) else {
+                // It is done, and only its connection broke.
+                isLost = try schema.engine(connection) != wanted
+                return
+            }
+            isLost = !course.isCopied
+            if isLost { return }
             try connection.script(script.swap)
-            if let policies = storage.policies(partman: partman) { try connection.script(policies) }
+            if let policies { try connection.script(policies) }
             FaultPoint.conversionBeforeSwap.pass()
         }
+        if isLost { throw ConversionError.isGone }
         FaultPoint.conversionAfterSwap.pass()
     }
 
@@ -332,7 +342,7 @@ public final class Conversion {
         }
     }
 
-    /// Who has used `point` for the longest; nil when nobody does any more.
+    /// Who has used one of the tables for the longest; nil when nobody does any more.
     func blocker(_ connection: Connection) throws -> String? {
         let rows = try connection.execute(
             """
@@ -340,9 +350,9 @@ public final class Conversion {
                 coalesce(a.state, 'its state is hidden'), coalesce(extract(epoch FROM now() - a.xact_start), 0)::bigint
             FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid
             WHERE l.granted AND l.pid <> pg_backend_pid() AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
-                AND (l.relation IN (to_regclass($1), to_regclass($2)))
+                AND l.relation IN (to_regclass($1), to_regclass($2), to_regclass($3))
             ORDER BY a.xact_start LIMIT 1
-            """, [.text(schema.qualified("point")), .text(schema.qualified(ConversionScript.next))])
+            """, ["point", ConversionScript.next, ConversionScript.old].map { .text(schema.qualified($0)) })
         guard rows.count > 0 else { return nil }
         return """
             process \(try rows.int32(0, 0)) of user \(try rows.text(0, 1)) (\(try rows.text(0, 2)), \(try rows.text(0, 3))) \

@@ -81,8 +81,8 @@ public struct ConversionError: Error, Sendable, CustomStringConvertible {
     static let isGone = ConversionError(
         kind: .database,
         description:
-            "the conversion that was under way is gone: undone by somebody, or lost when PostgreSQL came back from a "
-            + "backup or another server; the same command begins anew")
+            "the conversion that was under way is gone, or the last of it: undone by somebody, or lost when PostgreSQL came "
+            + "back from a backup or as another server; the same command goes on from what is there")
 
     static func unfit(_ schema: String, series: Int32, time: String) -> ConversionError {
         ConversionError(

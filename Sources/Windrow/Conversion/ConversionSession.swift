@@ -10,7 +10,7 @@ final class ConversionSession {
     private var isLocked = false
 
     /// How long a database that is away is waited for.
-    private static let patience = Duration.seconds(300)
+    var patience = Duration.seconds(300)
     /// How long the lock is waited for: that of a command that was killed goes with what its backend still does.
     private static let patienceForLock = Duration.seconds(3)
 
@@ -42,14 +42,18 @@ final class ConversionSession {
     /// Runs `body`, and once more for as long as PostgreSQL is away and patience lasts.
     func perform<R>(_ body: (Connection) throws -> R) throws -> R {
         var backoff = DatabaseAccess.backoff
-        let deadline = ContinuousClock.now + Self.patience
+        var deadline: ContinuousClock.Instant?
         while true {
             do {
                 if connection?.isUsable != true { connection = try open() }
                 guard let connection else { preconditionFailure("it is open") }
                 return try body(connection)
-            } catch let error as PostgresError where error.endsConnection && ContinuousClock.now < deadline {
+            } catch let error as PostgresError where error.endsConnection {
                 close()
+                // `body` may have taken hours before.
+                let end = deadline ?? .now + patience
+                deadline = end
+                guard .now < end else { throw error }
                 waits("\(error)")
                 try pause(backoff.next())
             } catch let error as PostgresError where error.sqlState == .diskFull {
@@ -69,7 +73,7 @@ final class ConversionSession {
 
     private func open() throws -> Connection {
         let fresh = try access.connect("migrate")
-        // The copy follows the primary key. What it commits need not be on disk before the swap is, which is.
+        // The copy follows the primary key. What it commits need not be on disk before its end is.
         try fresh.script(
             """
             SET timezone = 'UTC'; SET synchronous_commit = off;
@@ -96,6 +100,7 @@ final class ConversionSession {
             SELECT pid FROM pg_locks, hashtextextended($1, 0) AS k
             WHERE locktype = 'advisory' AND granted AND objsubid = 1
                 AND classid = ((k >> 32) & 4294967295)::oid AND objid = (k & 4294967295)::oid
+                AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
             """, [key])
         throw ConversionError.busy(holders.count > 0 ? " (process \(try holders.int32(0, 0)) of PostgreSQL)" : "")
     }

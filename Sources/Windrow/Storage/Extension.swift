@@ -33,6 +33,9 @@ struct Extension: Sendable {
         }
     }
 
+    /// The schema that `creation` makes it in.
+    var usualSchema: String { name == Self.partman.name ? "partman" : "public" }
+
     /// The schema that it is in, quoted; nil when it is not in the database.
     func schema(_ connection: Connection) throws(PostgresError) -> String? {
         let rows = try connection.execute(
@@ -48,7 +51,7 @@ struct Extension: Sendable {
         if let obstacle = try obstacle(connection) { throw obstacle }
         if let schema = try schema(connection) { return schema }
         try connection.script(creation)
-        return try schema(connection) ?? "public"
+        return try schema(connection) ?? usualSchema
     }
 
     /// What keeps this user from using it, or from making it first; nil when nothing does.
@@ -61,7 +64,7 @@ struct Extension: Sendable {
             """, [.text(name)])
         if try !rows.bool(0, 0) { return .notInstalled(self, connection.endpoint) }
         if try rows.bool(0, 1) { return nil }
-        return .notCreated(self, connection.endpoint, grants(to: try rows.text(0, 2), schema: "partman"))
+        return .notCreated(self, connection.endpoint, grants(to: try rows.text(0, 2), schema: usualSchema))
     }
 
     private func missingGrants(in schema: String, _ connection: Connection) throws(PostgresError) -> StorageError? {

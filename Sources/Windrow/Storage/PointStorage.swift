@@ -56,21 +56,23 @@ struct PointStorage {
     /// The SQL that makes a table of the engine, empty, once its extension is there. To be run in a transaction.
     func script(_ connection: Connection, table: String = "point") throws -> String {
         let home = try Extension.of(wanted)?.require(connection)
-        return script(table: table, extensionSchema: home ?? "")
+        return script(table: table, home: home)
     }
 
-    /// - Parameter extensionSchema: quoted; of an extension that lets itself be moved.
-    func script(table: String = "point", at now: Timestamp = .now, extensionSchema: String = "partman") -> String {
+    /// - Parameter home: the schema of the extension, quoted; where it usually is, unless given. Sessions need not look into it.
+    func script(table: String = "point", at now: Timestamp = .now, home: String? = nil) -> String {
         let point = schema.qualified(table)
+        let home = home ?? usualHome
         switch wanted {
         case .plain: return schema.createPoints(named: table)
-        case .partitions: return PartitionSet(schema, table: table).create(storage, at: now, partman: extensionSchema)
+        case .partitions: return PartitionSet(schema, table: table).create(storage, at: now, partman: home)
         case .timescaledb:
             let hypertable = """
                 \(schema.createPoints(named: table));
-                SELECT create_hypertable('\(point)', by_range('ts', INTERVAL '\(storage.interval)'), create_default_indexes => false)
+                SELECT \(home).create_hypertable(
+                    '\(point)', \(home).by_range('ts', INTERVAL '\(storage.interval)'), create_default_indexes => false)
                 """
-            return ([hypertable] + policies(table)).joined(separator: ";\n")
+            return ([hypertable] + policies(table, home)).joined(separator: ";\n")
         case .citus:
             // The other tables stay on the coordinator, where a flush is one transaction, which Citus commits in two phases.
             return "\(schema.createPoints(named: table));\nSELECT create_distributed_table('\(point)', 'series_id')"
@@ -78,7 +80,7 @@ struct PointStorage {
     }
 
     /// The SQL that has TimescaleDB compress and drop old chunks.
-    private func policies(_ table: String) -> [String] {
+    private func policies(_ table: String, _ home: String) -> [String] {
         let point = schema.qualified(table)
         var sql: [String] = []
         if let age = storage.compressAfter {
@@ -86,23 +88,27 @@ struct PointStorage {
                 """
                 ALTER TABLE \(point) SET (
                     timescaledb.compress, timescaledb.compress_segmentby = 'series_id', timescaledb.compress_orderby = 'ts');
-                SELECT add_compression_policy('\(point)', compress_after => INTERVAL '\(age)')
+                SELECT \(home).add_compression_policy('\(point)', compress_after => INTERVAL '\(age)')
                 """)
         }
         if let age = storage.retention {
-            sql.append("SELECT add_retention_policy('\(point)', drop_after => INTERVAL '\(age)')")
+            sql.append("SELECT \(home).add_retention_policy('\(point)', drop_after => INTERVAL '\(age)')")
         }
         return sql
     }
 
     /// The SQL that has `point` compressed and cut off at its age, if it was made without that; nil when there is nothing to do.
-    func policies(partman: String?) -> String? {
-        switch wanted {
+    /// - Parameter home: as of `script`.
+    func policies(home: String? = nil) -> String? {
+        let home = home ?? usualHome
+        return switch wanted {
         case .plain, .citus: nil
-        case .partitions: partman.map { PartitionSet(schema).setRetention(storage, partman: $0) }
-        case .timescaledb: policies("point").joined(separator: ";\n")
+        case .partitions: PartitionSet(schema).setRetention(storage, partman: home)
+        case .timescaledb: policies("point", home).joined(separator: ";\n")
         }
     }
+
+    private var usualHome: String { Extension.of(wanted)?.usualSchema ?? "" }
 
     /// What `windrow migrate --print` prints behind the schema itself; nil for a plain table, which that makes.
     var printed: String? {

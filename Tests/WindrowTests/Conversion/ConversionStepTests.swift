@@ -66,8 +66,10 @@ import WindrowTestSupport
         #expect(try left.bool(0, 3))
     }
 
-    @Test("a crash of PostgreSQL that forgets the last slices has them copied again")
-    func crash() throws {
+    @Test(
+        "a crash of PostgreSQL that forgets the last slices has them copied again, and once all is copied it forgets nothing",
+        arguments: [Conversion.Phase.copying, .comparing])
+    func crash(in phase: Conversion.Phase) throws {
         let sandbox = try Sandbox()
         let ground = try ConversionGround(rows: 60_000, sandbox)
         // Nothing but a commit that waits for the disk has the log written.
@@ -82,15 +84,79 @@ import WindrowTestSupport
         }
         var (copied, kept) = (0, 0)
         let summary = try ground.convert { report in
-            guard report.phase == .copying, report.rows > 10_000, copied == 0 else { return }
+            guard report.phase == phase, report.rows > 10_000, copied == 0 else { return }
             copied = report.rows
             sandbox.freezePostgres()
             try sandbox.stop(.postgres, kill: true)
             try sandbox.start(.postgres)
             kept = Int(try ground.writer.connect().execute("SELECT copied FROM windrow.conversion").int64(0, 0))
         }
-        #expect(kept < copied)
+        #expect(phase == .copying ? kept < copied : kept == 60_000)
         #expect(summary?.compared == 60_000)
+    }
+
+    @Test(
+        "what another server lacks that has taken over just before the swap is not swapped",
+        arguments: ["UPDATE windrow.conversion SET is_copied = false", "DROP TABLE windrow.conversion"])
+    func failedOver(lack: String) throws {
+        let ground = try ConversionGround(rows: 2000)
+        var (isComparing, lacks) = (false, false)
+        let conversion = try Conversion(
+            ground.domain, report: { isComparing = $0.phase == .comparing },
+            isInterrupted: {
+                if isComparing, !lacks {
+                    do { try ground.writer.connection.script(lack) } catch { Issue.record(error) }
+                    lacks = true
+                }
+                return false
+            })
+        let error = #expect(throws: ConversionError.self) { try conversion.run() }
+        #expect("\(try #require(error))".contains("the same command"))
+        #expect(lacks)
+        #expect(try ground.writer.schema.engine(ground.writer.connection) == .plain)
+    }
+
+    @Test("PostgreSQL that goes away is waited for from then on, however long the work before it took")
+    func patience() throws {
+        let ground = try ConversionGround(rows: 0)
+        let session = ConversionSession(ground.domain, ground.writer.schema, isInterrupted: { false }, waits: { _ in })
+        session.patience = .milliseconds(50)
+        var tries = 0
+        try session.perform { connection in
+            tries += 1
+            if tries > 1 { return }
+            try connection.execute("SELECT pg_sleep(0.1)")
+            try connection.execute("SELECT pg_terminate_backend(pg_backend_pid())")
+        }
+        #expect(tries == 2)
+    }
+
+    @Test("who keeps the old table from being dropped is named")
+    func oldIsRead() throws {
+        let ground = try ConversionGround(rows: 100)
+        _ = try ground.convert()
+        let reader = ground.writer.connection
+        try reader.script("BEGIN; SELECT count(*) FROM windrow.point_old")
+        var waits: [String] = []
+        let conversion = try Conversion(
+            ground.domain,
+            report: { report in
+                guard case .waiting(let why) = report.phase else { return }
+                waits.append(why)
+                do { try reader.script("ROLLBACK") } catch { Issue.record(error) }
+            })
+        #expect(try conversion.dropOld() != nil)
+        #expect(waits.count == 1 && waits[0].contains("process \(reader.backendID) of user windrow"))
+    }
+
+    @Test("a plain table becomes a hypertable, and what TimescaleDB drops for its age is settled with the swap")
+    func hypertable() throws {
+        var ground = try ConversionGround(rows: 2000, engine: .timescaledb)
+        try ground.writer.pretendTimescaleDB()
+        ground.domain.storage.retention = .years(20)
+        #expect(try ground.convert()?.compared == 2000)
+        #expect(try ground.writer.schema.engine(ground.writer.connection) == .timescaledb)
+        #expect(try ground.writer.asked() == ["retention 20 years", "ts 7 days"])
     }
 
     @Test(
@@ -196,7 +262,7 @@ import WindrowTestSupport
         #expect(try ground.convert()?.compared == 1)
     }
 
-    @Test("the retention drops nothing while a conversion is under way")
+    @Test("while partitions are converted the retention drops nothing, and their rows are expected once")
     func retention() throws {
         var ground = try ConversionGround(rows: 30_000)
         _ = try ground.convert()
@@ -206,10 +272,14 @@ import WindrowTestSupport
         ground.domain.storage.engine = .plain
         let partitions = PartitionSet(ground.writer.schema)
         var upkeep: [PartitionSet.Upkeep?] = []
+        var expected: Int64 = 0
         let summary = try ground.convert { report in
-            if report.phase == .copying { upkeep.append(try partitions.maintain(storage, ground.writer.connection)) }
+            guard report.phase == .copying else { return }
+            upkeep.append(try partitions.maintain(storage, ground.writer.connection))
+            expected = try ground.writer.connection.execute("SELECT expected FROM windrow.conversion").int64(0, 0)
         }
         #expect(!upkeep.isEmpty && upkeep.allSatisfy { $0 == PartitionSet.Upkeep() })
+        #expect(expected == 30_000)
         #expect(summary?.compared == 30_000)
     }
 
@@ -233,7 +303,7 @@ import WindrowTestSupport
     }
 
     @Test(
-        "what a conversion would lose is told first: statistics, row level security; and what it does not take along: settings"
+        "what a conversion would lose is told first: rules, statistics, row level security; and what it does not take along: settings"
     )
     func obstacles() throws {
         let ground = try ConversionGround(rows: 10)
@@ -241,13 +311,18 @@ import WindrowTestSupport
         try connection.script(
             """
             ALTER TABLE windrow.point SET (autovacuum_vacuum_scale_factor = 0.01); ALTER TABLE windrow.point ENABLE ROW LEVEL SECURITY;
-            CREATE STATISTICS windrow.mine ON series_id, ts FROM windrow.point
+            CREATE STATISTICS windrow.mine ON series_id, ts FROM windrow.point;
+            CREATE RULE mine AS ON DELETE TO windrow.progress DO ALSO DELETE FROM windrow.point WHERE v = -1
             """)
         #expect(
             try ground.writer.schema.obstaclesToConversion(connection) == [
-                "statistics mine", "row level security",
+                "rule on progress", "statistics mine", "row level security",
             ])
-        try connection.script("DROP STATISTICS windrow.mine; ALTER TABLE windrow.point DISABLE ROW LEVEL SECURITY")
+        try connection.script(
+            """
+            DROP RULE mine ON windrow.progress; DROP STATISTICS windrow.mine;
+            ALTER TABLE windrow.point DISABLE ROW LEVEL SECURITY
+            """)
         var notices: [String] = []
         _ = try Conversion(ground.domain, notice: { notices.append($0) }).run()
         #expect(

@@ -17,4 +17,13 @@ import Testing
         for _ in 0..<20 { size.collided() }
         #expect(size.rows == SliceSize.bounds.lowerBound)
     }
+
+    @Test("a rate is kept to, and time that was lost is not caught up with")
+    func pace() {
+        let pace = Pace(rate: 1000)
+        #expect(pace.limit(200_000) == 500 && pace.limit(20) == 20)
+        #expect(pace.pause(after: 500, in: .milliseconds(100)) == .milliseconds(400))
+        #expect(pace.pause(after: 500, in: .seconds(60)) == .zero)
+        #expect(Pace(rate: nil).pause(after: 500, in: .zero) == .zero && Pace(rate: nil).limit(7) == 7)
+    }
 }

@@ -66,15 +66,24 @@ import WindrowTestSupport
             engine: .timescaledb, interval: .days(1), retention: .years(2), compressAfter: .days(30))
         let hypertable = try #require(PointStorage(storage, fixture.schema).printed)
         for call in [
-            #"create_hypertable('"windrow".point', by_range('ts', INTERVAL '1 day'), create_default_indexes => false)"#,
-            #"add_compression_policy('"windrow".point', compress_after => INTERVAL '30 days')"#,
-            #"add_retention_policy('"windrow".point', drop_after => INTERVAL '2 years')"#,
+            "SELECT public.create_hypertable(",
+            #"'"windrow".point', public.by_range('ts', INTERVAL '1 day'), create_default_indexes => false)"#,
+            #"public.add_compression_policy('"windrow".point', compress_after => INTERVAL '30 days')"#,
+            #"public.add_retention_policy('"windrow".point', drop_after => INTERVAL '2 years')"#,
             "timescaledb.compress_segmentby = 'series_id'",
         ] {
             #expect(hypertable.contains(call))
         }
         let distributed = try #require(PointStorage(Configuration.Storage(engine: .citus), fixture.schema).printed)
         #expect(distributed.contains(#"create_distributed_table('"windrow".point', 'series_id')"#))
+    }
+
+    @Test("an empty table becomes a hypertable wherever TimescaleDB has its functions")
+    func hypertable() throws {
+        try fixture.pretendTimescaleDB()
+        let storage = Configuration.Storage(engine: .timescaledb, interval: .days(1), retention: .years(2))
+        #expect(try PointStorage(storage, fixture.schema).prepare(fixture.connection) == .timescaledb)
+        #expect(try fixture.asked() == ["retention 2 years", "ts 1 day"])
     }
 
     @Test("what is missing is told with the SQL that mends it")

@@ -63,6 +63,32 @@ import WindrowTestSupport
     }
 
     @Test(
+        "an import of a gzipped file that was interrupted goes on behind what is committed, or begins anew if it is told to",
+        arguments: [false, true])
+    func gzipped(restarts: Bool) throws {
+        let fixture = try ImportFixture(lanes: 2)
+        let seed = UInt64.random(in: 0...UInt64.max)
+        var random = RandomRows(seed: seed)
+        let rows = random.rows(600)
+        let text = try fixture.folder.write(RandomRows.csv(rows), to: "rows.csv")
+        _ = try Command.require("gzip", [text])
+        var expected = NaiveTable()
+        RandomRows.apply(rows, .updateWindow, to: &expected)
+
+        let first = try fixture.task(text + ".gz", .updateWindow, interruptedAfter: 300)
+        try first.run(skipping: nil, restarts: false)
+        let committed = first.summary.committed.lines
+        try #require(!first.summary.isComplete && committed > 130 && committed < 600, "\(committed) lines")
+
+        let second = try fixture.task(text + ".gz", .updateWindow)
+        try second.run(skipping: nil, restarts: restarts)
+        #expect(second.summary.isComplete && second.summary.resumedAt?.lines == (restarts ? nil : committed))
+        #expect(second.summary.totals.points == 600 - (restarts ? 0 : first.summary.totals.points), "seed \(seed)")
+        #expect(try fixture.table() == expected.rows, "seed \(seed)")
+        #expect(try fixture.progressRows() == 0)
+    }
+
+    @Test(
         "an import whose PostgreSQL loses what it had written goes on by itself from where PostgreSQL stands",
         arguments: [Overwrite.insert, .replaceWindow])
     func failedOver(mode: Overwrite) throws {
@@ -104,7 +130,7 @@ import WindrowTestSupport
         #expect(try String(contentsOfFile: skipped, encoding: .utf8) == "node_id,tag,ts,v\n1,t,never,1\n")
     }
 
-    @Test("a changed option or a changed file is another import, and --restart begins anew")
+    @Test("a changed option or a changed file is another import")
     func identity() throws {
         let folder = try TemporaryFolder("windrow-import")
         let file = try folder.write("node,tag,ts,v\n", to: "a.csv")

@@ -49,7 +49,7 @@ extension ConfigurationSchema {
         if section.isMapping, !section.has("mqtt"), !section.has("keys_file") {
             reader.report("missing key `mqtt` or `keys_file`: where do points come from?", at: section.place)
         }
-        if let mqtt = section.entry("mqtt") {
+        if withIntake, let mqtt = section.entry("mqtt") {
             let brokers = mqtt.value.elements(
                 expected: "a list of brokers, each with a topic or more to take points from")
             domain.brokers = (brokers ?? []).compactMap { broker($0, longestSpan: domain.replace.maxSpan) }

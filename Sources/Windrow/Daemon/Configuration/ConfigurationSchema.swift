@@ -41,18 +41,21 @@ struct ConfigurationSchema {
     static let shortestSpan = Duration.milliseconds(1)
 
     let reader: ConfigurationReader
+    /// Whether `http` and `mqtt` are looked at.
+    let withIntake: Bool
     /// Where each MQTT session is configured first.
     var sessions: [Session: ConfigurationPlace] = [:]
 
-    init(reader: ConfigurationReader) {
+    init(reader: ConfigurationReader, withIntake: Bool) {
         self.reader = reader
+        self.withIntake = withIntake
     }
 
     mutating func configuration(_ root: ConfigurationValue) -> Configuration {
         let section = ConfigurationSection(root, keys: Keys.top)
         return Configuration(
             logLevel: section.choice("log_level", of: Logger.Level.self) ?? .info,
-            http: http(section.section("http", keys: Keys.http)),
+            http: withIntake ? http(section.section("http", keys: Keys.http)) : Configuration.HTTP(),
             journal: journal(section.section("journal", keys: Keys.journal)),
             limits: limits(section.section("limits", keys: Keys.limits)),
             domains: section.isMapping ? domains(section) : [])

@@ -105,7 +105,7 @@ enum JournalText {
         ]
         if let error = report.postgresError {
             lines.append("  PostgreSQL    cannot be asked what it has already: \(error)")
-        } else if let position = report.writtenThrough {
+        } else if let position = report.writtenThrough, position > 0 {
             lines.append("  PostgreSQL    has all up to position \(position)")
         } else {
             lines.append("  PostgreSQL    has nothing of this journal")

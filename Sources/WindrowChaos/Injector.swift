@@ -93,15 +93,16 @@ extension Injector {
     /// The steps between which a debug build of the daemon can be told to kill itself.
     private static let steps = [
         "journal-before-commit", "journal-after-commit", "acks-before", "acks-after", "flush-in-transaction",
-        "flush-before-commit", "flush-after-commit", "trim-after", "answer-before",
+        "flush-before-commit", "flush-after-commit", "dead-letters-kept", "trim-after", "answer-before",
     ]
 
     private func points(_ round: Int, _ generator: inout Generator) throws -> String {
         // Every step in its turn, beginning with any.
         var seeded = Generator(seed: stage.seed, stream: 2000)
         let step = Self.steps[(round + seeded.int(0...Self.steps.count - 1)) % Self.steps.count]
-        // The journal is trimmed once a second; all else happens often.
-        let time = generator.int(step == "trim-after" ? 1...3 : 1...30)
+        // The journal is trimmed once a second, and points are refused about as often; all else happens often.
+        let isRare = step == "trim-after" || step == "dead-letters-kept"
+        let time = generator.int(isRare ? 1...3 : 1...30)
         try stage.subject.kill()
         let start = ContinuousClock.now
         try stage.subject.start(environment: ["WINDROW_FAULT": "\(step):\(time)"])

@@ -104,6 +104,60 @@ import WindrowTestSupport
         #expect(try browser.run("return document.querySelector('#lost').hidden") as? Bool == true)
     }
 
+    @Test(
+        "what is asked for is shown at once, and points that come after the last look at the daemon are not of the future"
+    )
+    func prompt() throws {
+        let station = try Station(
+            subscription: "  other:\n    postgres: host=127.0.0.1 port=1 dbname=none\n    keys_file: other.keys")
+        try station.daemon.start()
+        let browser = try Browser()
+        try browser.open("http://127.0.0.1:\(station.daemon.adminPort)/")
+        try waitUntil("a domain fails", timeout: .seconds(20)) {
+            try browser.text("#domains-counts") == "1 of 2 fails, and comes first."
+        }
+        try browser.command(
+            "Emulation.setDeviceMetricsOverride",
+            ["width": 360, "height": 740, "deviceScaleFactor": 2, "mobile": true])
+        let lines = try browser.run(
+            """
+            return [...document.querySelectorAll('#domains thead th')].filter((cell) => cell.offsetParent).map((cell) => {
+              const range = document.createRange();
+              range.selectNodeContents(cell);
+              return range.getClientRects().length;
+            })
+            """)
+        #expect(lines as? [Int] == [1, 1, 1, 1], "no word is cut")
+        let overlap = "const box = document.querySelector('#domains .scroll'); return box.scrollWidth - box.clientWidth"
+        #expect(try browser.run(overlap) as? Int == 0)
+
+        // From now on the page asks for nothing by itself.
+        try browser.run("window.setTimeout = () => 0")
+        try browser.run("location.hash = 'other'")
+        try waitUntil("another domain is shown") {
+            try browser.text("#domain") == "Domain other" && browser.text("#parts .failing").contains("PostgreSQL")
+        }
+        try browser.run("location.hash = '%'")
+        try waitUntil("what is no domain stands for the first one") { try browser.text("#domain") == "Domain demo" }
+        #expect(try browser.run("return document.querySelector('#lost').hidden") as? Bool == true)
+
+        try browser.run(
+            """
+            const ask = window.fetch;
+            window.fetch = (address, options) => address.startsWith('api/status') ? new Promise(() => {}) : ask(address, options)
+            """)
+        let lastLook = ContinuousClock.now
+        try waitUntil("that is some time ago") { .now - lastLook > .seconds(2) }
+        try station.publisher.publish("5", on: "\(station.root)/1/late")
+        try waitUntil("the new point is shown", timeout: .seconds(20)) {
+            try browser.run("document.querySelector('#order').dispatchEvent(new Event('change'))")
+            return try browser.text("#series tbody").contains("late")
+        }
+        let age = try browser.text("#series tbody td:nth-child(6)")
+        #expect(age.wholeMatch(of: /\d+ s/) != nil, "\(age)")
+        #expect(try browser.console() == [])
+    }
+
     @Test("with PostgreSQL away the page says what fails, and shows the rest")
     func outage() throws {
         let sandbox = try Sandbox()

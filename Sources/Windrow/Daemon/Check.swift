@@ -259,7 +259,8 @@ public struct Check {
         var needed = [
             ("point", "SELECT"), ("point", "INSERT"), ("point", "UPDATE"), ("point", "DELETE"), ("series", "SELECT"),
             ("series", "INSERT"), ("series", "UPDATE"), ("node", "SELECT"), ("progress", "SELECT"),
-            ("progress", "INSERT"), ("progress", "UPDATE"), ("progress", "DELETE"),
+            ("progress", "INSERT"), ("progress", "UPDATE"), ("progress", "DELETE"), ("shared_session", "SELECT"),
+            ("shared_session", "INSERT"), ("shared_session", "DELETE"),
         ]
         if domain.unknownNodes == .create { needed.append(("node", "INSERT")) }
         var missing: [String] = []

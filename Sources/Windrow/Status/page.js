@@ -42,8 +42,8 @@ function span(seconds) {
   return `${whole.format(seconds / 86400)} d`;
 }
 
-/** The age of something: whole seconds will do. */
-const age = (seconds) => (seconds < 100 && seconds >= 0 ? `${Math.floor(seconds)} s` : span(seconds));
+/** The age of something: whole seconds will do, and no clock is wrong by less than one. */
+const age = (seconds) => (seconds < 100 && seconds > -1 ? `${Math.max(0, Math.floor(seconds))} s` : span(seconds));
 
 function rate(perSecond) {
   if (perSecond === 0 || perSecond >= 0.1) return `${number(perSecond)}/s`;
@@ -106,6 +106,9 @@ function history(label, lines, format) {
 const fewRows = 25, mostRows = 200, fewDomains = 10;
 const page = { domain: null, status: null, lastAnswer: null, isLost: false, open: null, version: null, limit: fewRows };
 
+/** By the daemon's clock, which this machine's may differ from. */
+const daemonNow = () => new Date(new Date(page.status.now).getTime() + (Date.now() - page.lastAnswer));
+
 /** The answer as an object. Throws with a sentence for people. */
 async function ask(path, parameters = {}) {
   const query = new URLSearchParams(parameters).toString();
@@ -115,14 +118,21 @@ async function ask(path, parameters = {}) {
   return answer;
 }
 
-/** Does something again and again, a while after it is done, as long as somebody can see the page. */
+/**
+ * Does something again and again, a while after it is done, as long as somebody can see the page. A call while it is under way has it
+ * done anew right behind: what was asked for since is not to wait for its turn.
+ */
 function repeat(milliseconds, body) {
-  let timer, isRunning = false;
+  let timer, isRunning = false, isWanted = false;
   const run = async () => {
     clearTimeout(timer);
+    isWanted = true;
     if (isRunning) return;
     isRunning = true;
-    await body();
+    while (isWanted) {
+      isWanted = false;
+      await body();
+    }
     isRunning = false;
     if (!document.hidden) timer = setTimeout(run, milliseconds);
   };
@@ -141,8 +151,8 @@ const refreshStatus = repeat(2000, async () => {
     page.isLost = false;
     showStatus(status);
     if (isBack) refreshAll();
-  } catch (error) {
-    showLost(error);
+  } catch {
+    showLost();
   }
 });
 
@@ -171,7 +181,7 @@ function showStatus(status) {
   say($("about"), `version ${status.version}, running for ${age(running)}`);
 
   const names = status.domains.map((domain) => domain.name);
-  const wanted = decodeURIComponent(location.hash.slice(1));
+  const wanted = location.hash.slice(1);
   const chosen = names.includes(wanted) ? wanted : names[0];
   if (chosen !== page.domain) {
     page.domain = chosen;
@@ -194,7 +204,9 @@ function showDomains(domains) {
   if (domains.length < 2 || document.activeElement?.closest("#domains tbody")) return;
   const isFailing = (domain) => domain.parts.some((part) => part.failures.length);
   const failing = domains.filter(isFailing).length;
-  say($("domains-counts"), `${failing ? `${number(failing)} of ${number(domains.length)} fail, and come first` : `${number(domains.length)}, and all of them work`}.`);
+  say($("domains-counts"), failing
+    ? `${number(failing)} of ${number(domains.length)} ${failing === 1 ? "fails, and comes first" : "fail, and come first"}.`
+    : `${number(domains.length)}, and all of them work.`);
   $("domains-search").hidden = domains.length < fewDomains;
   const search = $("domain-search").value.trim().toLowerCase();
   const found = domains.filter((domain) => domain.name.toLowerCase().includes(search));
@@ -325,7 +337,7 @@ function fill(shown, entry) {
   say(cells[3], entry.value == null ? "–" : String(entry.value));
   const shownTime = entry.time ? moment(new Date(entry.time)) : "–";
   if (cells[4].textContent !== shownTime) cells[4].replaceChildren(entry.time ? time(entry.time) : "–");
-  say(cells[5], entry.time ? age((new Date(page.status.now) - new Date(entry.time)) / 1000) : "–");
+  say(cells[5], entry.time ? age((daemonNow() - new Date(entry.time)) / 1000) : "–");
   say(cells[6], entry.rate == null ? "–" : rate(entry.rate));
   if (page.open === entry.series) say(document.querySelector(".panel .pace"), pace(entry));
   return shown;
@@ -373,7 +385,7 @@ function toggle(id) {
 
 /** The points of a series, up to now, or to its last one if that is longer ago. */
 async function showPoints(place, entry, seconds) {
-  const now = new Date(page.status.now);
+  const now = daemonNow();
   const last = entry.time ? new Date(entry.time) : now;
   const end = now - last < seconds * 1000 && last <= now ? now : new Date(last.getTime() + 1000);
   const start = new Date(end - seconds * 1000);

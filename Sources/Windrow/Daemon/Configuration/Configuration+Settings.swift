@@ -13,11 +13,11 @@ extension Configuration {
         var isSecret = false
         /// When it takes effect if it is changed.
         var effect: Effect
-        /// What it is a part of, the outermost first: a domain, a session.
+        /// What it is a part of, the outermost first: TLS of our own, a domain, a session.
         var groups: [Group] = []
     }
 
-    /// A domain or a session, which comes and goes whole.
+    /// What comes and goes whole.
     struct Group: Hashable, Sendable, Codable {
         var key: String
         /// When it comes or goes.
@@ -84,10 +84,10 @@ private struct SettingList {
         add("http.listen", http.listen?.description ?? "off", .restart)
         add("http.admin", http.admin?.description ?? "off", .restart)
         if let tls = http.tls {
+            groups = [Configuration.Group(key: "http.tls", effect: .restart)]
             add(file: "http.tls.cert_file", tls.certificateFile, .reload)
             add(file: "http.tls.key_file", tls.keyFile, .reload)
-        } else {
-            add("http.tls", "off", .restart)
+            groups = []
         }
         add("http.max_body", SizeText.format(http.maxBody))
         add("http.max_requests", "\(http.maxRequests)")

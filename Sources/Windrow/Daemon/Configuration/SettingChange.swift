@@ -1,6 +1,6 @@
 /// What another configuration changes of the one that a daemon runs with.
 struct SettingChange: Hashable, Sendable {
-    /// The keys that lead to the setting, or to a domain or a session that comes or goes whole.
+    /// The keys that lead to the setting, or to a group that comes or goes whole.
     var key: String
     /// nil: it was not there.
     var before: String?

@@ -429,13 +429,14 @@ actor Dispatcher {
     /// stopped or told to rewind.
     private func acquire(_ bytes: Int) -> Bool {
         if budget.acquire(bytes, timeout: .zero) { return true }
-        for lane in lanes { lane.flushSoon() }
-        while !budget.acquire(bytes, timeout: .milliseconds(250)) {
+        repeat {
             if isStopping || handoff.isRewindWanted { return false }
+            // One flush may not be enough: what a lane had not folded yet is part of the next one.
+            for lane in lanes { lane.flushSoon() }
             // It may be what the lanes wait for.
             yieldConnection()
             if hasSeveralHosts { probeIfDue() }
-        }
+        } while !budget.acquire(bytes, timeout: .milliseconds(250))
         return true
     }
 

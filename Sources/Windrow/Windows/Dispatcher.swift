@@ -288,7 +288,11 @@ actor Dispatcher {
         let isReady: Void? = untilItSucceeds("prepare the database") { try prepare(connected()) }
         guard isReady != nil else { return false }
         for lane in lanes {
-            while !lane.hasDropped(timeout: .milliseconds(250)) { if isStopping { return false } }
+            while !lane.hasDropped(timeout: .milliseconds(250)) {
+                if isStopping { return false }
+                // A lane that has to find out first what became of its last flush may wait for it.
+                yieldConnection()
+            }
         }
         // Now no lane asks for what has begun already.
         handoff.beginRewind()
@@ -485,8 +489,9 @@ actor Dispatcher {
                 return refused
             } catch {
                 log.error("cannot keep dead letters; it is tried again", metadata: ["error": "\(error)"])
-                // Room may come from what the lanes have committed meanwhile.
+                // Room may come from what the lanes commit meanwhile, for which they may need the connection.
                 trim()
+                yieldConnection()
                 if !pause(.seconds(5)) { return nil }
             }
         }

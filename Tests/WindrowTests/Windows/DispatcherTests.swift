@@ -1,3 +1,4 @@
+import LibPQ
 import Testing
 import WindrowTestSupport
 
@@ -22,6 +23,42 @@ import WindrowTestSupport
             fixture.lane.stop(within: .seconds(5))
         }
         try fixture.waitUntilCommitted(JournalPosition(4))
+        fixture.dispatcher.stop()
+        await dispatching.value
+        fixture.lane.stop(within: .seconds(5))
+        await writing.value
+    }
+
+    @Test("who rewinds gives up its connection where the lane that it waits for can have no other")
+    func rewindYields() async throws {
+        let fixture = try WritingFixture()
+        let name = try fixture.writer.connection.execute("SELECT current_database()").text(0, 0)
+        // The fixture's own, and one more.
+        try fixture.writer.asSuperuser { try $0.script("ALTER DATABASE \(name) CONNECTION LIMIT 2") }
+        fixture.handoff.wantRewind()
+        let dispatching = fixture.startDispatcher()
+        defer {
+            fixture.dispatcher.stop()
+            fixture.lane.stop(within: .seconds(5))
+        }
+        try waitUntil("the lane is told to drop what it has") { !fixture.lane.hasDropped(timeout: .zero) }
+        try waitUntil("the dispatcher has the connection") {
+            try fixture.writer.connection.execute(
+                "SELECT FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'windrow catalog'"
+            ).count == 1
+        }
+        // In the place of a lane that has to find out first what became of its last flush.
+        let ticket = fixture.database.server.makeTicket()
+        let connection = try waitUntil("the dispatcher gives it up", timeout: .seconds(10)) { () -> Connection? in
+            do {
+                return try fixture.database.connect("lane", ticket)
+            } catch let error as PostgresError where error.sqlState == .tooManyConnections {
+                return nil
+            }
+        }
+        connection.close()
+        let writing = fixture.startLane()
+        try waitUntil("the rewind is done") { !fixture.handoff.isRewindWanted }
         fixture.dispatcher.stop()
         await dispatching.value
         fixture.lane.stop(within: .seconds(5))

@@ -262,6 +262,12 @@ actor Dispatcher {
         committedBefore = positions
         // A lane that had nothing to write stands far behind; what is kept need not be read for its sake.
         position = max(positions.min() ?? .start, settled)
+        do {
+            // First of all: it keeps those who make room from what is going to be written once more.
+            try journal.keep(through: min(position, journal.lastKept))
+        } catch {
+            log.error("cannot measure the journal", metadata: ["error": "\(error)"])
+        }
         progress.begin(at: positions)
         progress.dispatched(through: position)
         schedule.rewind(to: position)
@@ -304,12 +310,6 @@ actor Dispatcher {
         hasPast = true
         let isBehind = zip(loaded, committed).contains { $0 < $1 }
         begin(at: loaded, settled: isBehind ? .start : settled)
-        do {
-            // First of all: it keeps those who make room from what is going to be written once more.
-            try journal.keep(through: min(position, journal.lastKept))
-        } catch {
-            log.error("cannot measure the journal", metadata: ["error": "\(error)"])
-        }
         tellRewind(from: committed, to: loaded, isBehind: isBehind)
         noteCommitted(through: position)
         return true

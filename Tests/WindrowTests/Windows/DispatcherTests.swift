@@ -29,6 +29,26 @@ import WindrowTestSupport
         await writing.value
     }
 
+    @Test("what PostgreSQL turns out to lack at a start is written once more, and nobody makes room of it any more")
+    func behindAtStart() async throws {
+        let fixture = try WritingFixture(
+            holding: (0..<3).map { _ in WritingFixture.batch(points: 1) }, committed: true)
+        #expect(fixture.journal.lastKept == JournalPosition(3))
+        let dispatching = fixture.startDispatcher()
+        defer {
+            fixture.dispatcher.stop()
+            fixture.lane.stop(within: .seconds(5))
+        }
+        try waitUntil("all of it waits") { fixture.journal.lastKept == .start }
+        #expect(fixture.journal.keptBytes == 0)
+        let writing = fixture.startLane()
+        try fixture.waitUntilCommitted(JournalPosition(3))
+        fixture.dispatcher.stop()
+        await dispatching.value
+        fixture.lane.stop(within: .seconds(5))
+        await writing.value
+    }
+
     @Test("who rewinds gives up its connection where the lane that it waits for can have no other")
     func rewindYields() async throws {
         let fixture = try WritingFixture()

@@ -17,10 +17,11 @@ struct WritingFixture {
 
     /// - Parameters:
     ///   - batches: what the journal holds already.
+    ///   - isCommitted: whether an earlier run has had all of them committed, though the database has none.
     ///   - memory: bytes.
     init(
         interval: Duration = .seconds(1), maxPoints: Int = 50_000, holding batches: [RecordBatch] = [],
-        memory: Int = 1 << 20
+        committed isCommitted: Bool = false, memory: Int = 1 << 20
     ) throws {
         writer = try WriterFixture()
         database = DatabaseAccess(connectionString: Secret(writer.conninfo), schema: writer.schema)
@@ -33,7 +34,8 @@ struct WritingFixture {
         let bounds = Journal.Bounds(maxSize: 64 << 20, maxDeadLetters: 1 << 20)
         do {
             let journal = try Journal(folder: folder.path, bounds: bounds, log: log)
-            _ = try journal.append(batches)
+            let last = try journal.append(batches).last
+            if isCommitted, let last { journal.noteCommitted(through: last, lanes: [last]) }
             try journal.close()
         }
         journal = try Journal(folder: folder.path, bounds: bounds, log: log)

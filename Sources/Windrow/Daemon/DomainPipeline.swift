@@ -25,6 +25,7 @@ final class DomainPipeline: Sendable {
     private let acceptance: Acceptance
     private let dispatcher: Dispatcher
     private let database: DatabaseAccess
+    private let handoff: Handoff
     private let lanes: [Lane]
     private let brokers: BrokerConnections
 
@@ -33,7 +34,7 @@ final class DomainPipeline: Sendable {
     /// For what the dispatcher asks PostgreSQL just then.
     private static let lookupTime = Duration.seconds(3)
     /// Bytes of accepted batches that may wait in memory for the dispatcher; further ones are read back from the journal.
-    private static let handoffSize = 8 << 20
+    private static func handoffSize(_ memory: Int) -> Int { min(8 << 20, memory) }
 
     /// Opens the journal; connects to nothing yet.
     /// - Parameters:
@@ -58,7 +59,7 @@ final class DomainPipeline: Sendable {
             expected: [(.postgres, "catalog")])
         let database = try DatabaseAccess(domain, server: server)
         let nodes = NodeIdentities()
-        let handoff = Handoff(last: journal.lastPositionAtOpen, byteLimit: min(Self.handoffSize, memory))
+        let handoff = Handoff(last: journal.lastPositionAtOpen, byteLimit: Self.handoffSize(memory))
         let budget = MemoryBudget(limit: memory, borrowingFrom: sharedMemory)
         let receipts = Receipts()
         let presence = Presence(handoff: handoff)
@@ -98,6 +99,7 @@ final class DomainPipeline: Sendable {
         self.status = status
         self.reader = reader
         self.receipts = receipts
+        self.handoff = handoff
         self.journal = journal
         self.metrics = metrics
         self.health = health
@@ -114,6 +116,7 @@ final class DomainPipeline: Sendable {
     func reload(_ domain: Configuration.Domain, of configuration: Configuration, memory: Int) throws {
         settings.current = domain
         budget.setLimit(memory)
+        handoff.setLimit(Self.handoffSize(memory))
         journal.bounds.current = configuration.journal.bounds
         bridge.reload()
         if bridge.keys.path != nil, let path = domain.keysFile { bridge.keys.path = path }

@@ -13,15 +13,17 @@ extension BrokerConnection {
 
     /// The groups that filters are shared subscriptions of.
     func groups(_ filters: some Sequence<String>) -> Set<String> {
-        Set(filters.filter(SharedSession.isShared).map { Presence.group($0, at: "\(orders.broker.address)") })
+        Set(filters.filter(SharedSession.isShared).map(group))
     }
+
+    private func group(_ filter: String) -> String { Presence.group(filter, at: "\(orders.broker.address)") }
 
     /// Takes back the shared subscriptions that others have as well, and accepts what has been assigned to this session.
     func leaveGroups(_ client: Client, _ intake: MessageIntake) throws {
         let shared = intake.granted.filter(SharedSession.isShared)
         if shared.isEmpty { return }
         let left = presence.leave(groups(shared), session: name, within: Self.answerTime)
-        let leaving = shared.filter { left.contains(Presence.group($0, at: "\(orders.broker.address)")) }
+        let leaving = shared.filter { left.contains(group($0)) }
         let staying = shared.filter { !leaving.contains($0) }
         if !staying.isEmpty {
             log.notice(

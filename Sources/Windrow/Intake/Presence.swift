@@ -1,5 +1,3 @@
-import Synchronization
-
 // Daemons that share a broker and a database have to know of each other: whether a client id is in use, and whether anybody else is in
 // a group of shared subscriptions. Each says so by advisory locks of its catalog connection, which PostgreSQL drops with the connection:
 // one that dies leaves nothing behind. A domain that is in groups keeps that connection; another one is known while it is at work. The
@@ -41,7 +39,6 @@ final class Presence: Sendable {
     }
 
     private let state = Monitor(State())
-    private let version = Atomic(1)
     private let handoff: Handoff
     /// Sessions whose daemon is gone and that this one has claimed, until `endAdoptions`.
     let orphans: AsyncStream<SharedSession>
@@ -113,18 +110,16 @@ final class Presence: Sendable {
 
     /// - Parameter isUrgent: whether an idle dispatcher is to see to it at once, and not when it is next at the database.
     private func change(isUrgent: Bool = true, _ body: (inout State) -> Void) {
-        let fresh = state.withLock { state in
+        state.withLock { state in
             body(&state)
             state.version += 1
-            return state.version
         }
-        version.store(fresh, ordering: .releasing)
         if isUrgent { handoff.look() }
     }
 
     // MARK: For the dispatcher
 
-    func isChanged(since known: Int) -> Bool { version.load(ordering: .acquiring) != known }
+    func isChanged(since known: Int) -> Bool { state.withLock { $0.version } != known }
 
     var orders: Orders {
         state.withLock { state in

@@ -93,17 +93,17 @@ public final class DeadLetters {
     /// Marks letters to be accepted again, which the daemon does as soon as it runs.
     /// - Returns: the ones that were marked, and how many cannot be retried: they are damaged, or kept in part.
     public func askForRetry(_ filter: DeadLetterFilter) throws(JournalError) -> (marked: [Int64], hopeless: Int) {
-        let isHopeless = "(reason = '\(Rejection.Reason.journalDamaged.rawValue)' OR length(payload) < payload_size)"
         let (condition, arguments) = filter.condition
         let hopeless = try perform("count the dead letters") {
             try queue.read { db in
                 try Int.fetchOne(
-                    db, sql: "SELECT count(*) FROM dead_letter WHERE \(condition) AND \(isHopeless)",
+                    db, sql: "SELECT count(*) FROM dead_letter WHERE \(condition) AND \(StoredDeadLetter.hasObstacle)",
                     arguments: arguments) ?? 0
             }
         }
         let marked = try change(
-            "UPDATE dead_letter SET retry = 1", filter, and: "retry = 0 AND NOT \(isHopeless)", "mark dead letters")
+            "UPDATE dead_letter SET retry = 1", filter, and: "retry = 0 AND NOT \(StoredDeadLetter.hasObstacle)",
+            "mark dead letters")
         return (marked, hopeless)
     }
 

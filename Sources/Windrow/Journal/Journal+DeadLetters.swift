@@ -12,6 +12,7 @@ extension Journal {
         } catch {
             guard error.kind == .full else { throw error }
             ballast.drop()
+            defer { ballast.restore() }
             try write("keep a dead letter") { try store(deadLetters, $0) }
         }
         note(came: deadLetters.map(\.letter))

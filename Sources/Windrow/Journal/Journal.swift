@@ -131,7 +131,13 @@ final class Journal: Sendable {
             noteAtOpen = CommittedNote.read(in: folder).flatMap { $0.journal == uuid ? $0 : nil }
             // The note may be behind.
             let gone = JournalPosition(first.map { $0 - 1 } ?? last)
-            usage = Mutex(Usage(bytes: bytes, trimmed: max(noteAtOpen?.trimmed ?? .start, gone)))
+            // Before PostgreSQL is reached, too, it gives way to what comes in.
+            let kept = min(noteAtOpen?.through ?? .start, lastPositionAtOpen)
+            let keptBytes = try pool.read { try Self.bytes(after: .start, through: kept, $0) }
+            usage = Mutex(
+                Usage(
+                    bytes: bytes, trimmed: max(noteAtOpen?.trimmed ?? .start, gone), keptThrough: kept,
+                    keptBytes: keptBytes))
         } catch {
             throw JournalError(error, operation: "read the journal")
         }

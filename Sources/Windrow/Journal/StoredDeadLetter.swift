@@ -19,6 +19,10 @@ public struct StoredDeadLetter: Sendable, Identifiable {
         return nil
     }
 
+    /// SQL: whether a letter has an `obstacle`.
+    static let hasObstacle =
+        "(reason = '\(Rejection.Reason.journalDamaged.rawValue)' OR length(payload) < payload_size)"
+
     /// Cast, so that a damaged file can make no value of another type.
     static let columns = """
         id, \(cast("received_at", "INTEGER")), \(cast("topic", "TEXT")), \(cast("reason", "TEXT")),

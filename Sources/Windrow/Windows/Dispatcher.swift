@@ -24,8 +24,6 @@ actor Dispatcher {
     private let budget: MemoryBudget
     private let receipts: Receipts
     private let presence: Presence
-    /// Tells this run of the daemon from all others.
-    private let runID: String
     private let metrics: DomainMetrics
     private let reporter: DatabaseReporter
     private let log: Logger
@@ -41,19 +39,8 @@ actor Dispatcher {
     private var workedAt: ContinuousClock.Instant?
     /// When it was last seen whether the database can be reached, and whether it could.
     private let lastLook = Mutex<(at: ContinuousClock.Instant, succeeded: Bool)>((.now, false))
-    /// Of the connection.
-    private var locks = PresenceLocks()
-    /// Of the connection.
-    private var sharedSessions: SharedSessions
-    private var attendedAt = ContinuousClock.now
-    /// Of the orders, on this connection; 0 when there were none.
-    private var attendedVersion = 0
-    /// The last one: it says nothing new every five seconds.
-    private var attendFailure = ""
-    private var rivals: [String: PresenceHolder] = [:]
-    /// PostgreSQL's processes of earlier connections: it may not have noticed yet that they are gone.
-    private var formerProcesses: Set<Int32> = []
-    private var process: Int32?
+    /// On the connection.
+    private var databasePresence: DatabasePresence
     /// The last batch given to the lanes.
     private var position = JournalPosition.start
     /// What each lane had committed before this start, or the last rewind: it is not given that again.
@@ -108,8 +95,7 @@ actor Dispatcher {
         self.budget = budget
         self.receipts = receipts
         self.presence = presence
-        sharedSessions = SharedSessions(schema: database.schema)
-        self.runID = runID
+        databasePresence = DatabasePresence(presence, schema: database.schema, runID: runID, log: log)
         self.metrics = metrics
         reporter = DatabaseReporter(component: "catalog", server: database.server, health: health, log: log)
         ticket = database.server.makeTicket()
@@ -179,20 +165,9 @@ actor Dispatcher {
     /// that are known stay known: lanes look whether they are of the same past.
     private func yieldConnection() {
         guard let connection, database.server.wantsConnection else { return }
-        withdrawSessions(connection)
+        databasePresence.withdraw(connection)
         disconnect()
         askedAt = .now
-    }
-
-    /// Until there is a connection again its locks are missing, and nobody is to take its sessions for those of a daemon that is gone.
-    private func withdrawSessions(_ connection: Connection) {
-        let own = presence.orders.sessions.filter { locks.sessions.contains($0.key) && $0.value != nil }
-        if own.isEmpty { return }
-        do {
-            try sharedSessions.record(own.mapValues { _ in nil }, connection)
-        } catch {
-            log.debug("cannot withdraw its sessions", metadata: ["error": "\(error)"])
-        }
     }
 
     /// Deletes from the journal what all lanes have committed, once it has been kept for long enough. Failing is harmless: the next
@@ -287,6 +262,12 @@ actor Dispatcher {
         committedBefore = positions
         // A lane that had nothing to write stands far behind; what is kept need not be read for its sake.
         position = max(positions.min() ?? .start, settled)
+        do {
+            // First of all: it keeps those who make room from what is going to be written once more.
+            try journal.keep(through: min(position, journal.lastKept))
+        } catch {
+            log.error("cannot measure the journal", metadata: ["error": "\(error)"])
+        }
         progress.begin(at: positions)
         progress.dispatched(through: position)
         schedule.rewind(to: position)
@@ -313,7 +294,11 @@ actor Dispatcher {
         let isReady: Void? = untilItSucceeds("prepare the database") { try prepare(connected()) }
         guard isReady != nil else { return false }
         for lane in lanes {
-            while !lane.hasDropped(timeout: .milliseconds(250)) { if isStopping { return false } }
+            while !lane.hasDropped(timeout: .milliseconds(250)) {
+                if isStopping { return false }
+                // A lane that has to find out first what became of its last flush may wait for it.
+                yieldConnection()
+            }
         }
         // Now no lane asks for what has begun already.
         handoff.beginRewind()
@@ -325,12 +310,6 @@ actor Dispatcher {
         hasPast = true
         let isBehind = zip(loaded, committed).contains { $0 < $1 }
         begin(at: loaded, settled: isBehind ? .start : settled)
-        do {
-            // First of all: it keeps those who make room from what is going to be written once more.
-            try journal.keep(through: min(position, journal.lastKept))
-        } catch {
-            log.error("cannot measure the journal", metadata: ["error": "\(error)"])
-        }
         tellRewind(from: committed, to: loaded, isBehind: isBehind)
         noteCommitted(through: position)
         return true
@@ -454,13 +433,14 @@ actor Dispatcher {
     /// stopped or told to rewind.
     private func acquire(_ bytes: Int) -> Bool {
         if budget.acquire(bytes, timeout: .zero) { return true }
-        for lane in lanes { lane.flushSoon() }
-        while !budget.acquire(bytes, timeout: .milliseconds(250)) {
+        repeat {
             if isStopping || handoff.isRewindWanted { return false }
+            // One flush may not be enough: what a lane had not folded yet is part of the next one.
+            for lane in lanes { lane.flushSoon() }
             // It may be what the lanes wait for.
             yieldConnection()
             if hasSeveralHosts { probeIfDue() }
-        }
+        } while !budget.acquire(bytes, timeout: .milliseconds(250))
         return true
     }
 
@@ -509,8 +489,9 @@ actor Dispatcher {
                 return refused
             } catch {
                 log.error("cannot keep dead letters; it is tried again", metadata: ["error": "\(error)"])
-                // Room may come from what the lanes have committed meanwhile.
+                // Room may come from what the lanes commit meanwhile, for which they may need the connection.
                 trim()
+                yieldConnection()
                 if !pause(.seconds(5)) { return nil }
             }
         }
@@ -574,59 +555,18 @@ actor Dispatcher {
         askedAt = .now
     }
 
-    /// Says to other daemons what the broker connections want said. Failing is harmless: the next connection does it anew, or the same
-    /// one a little later.
+    /// Tells other daemons of this one. Without a connection, somebody else makes the next one: nothing that waits in the journal waits for
+    /// this.
     private func attend() {
-        let isChanged = presence.isChanged(since: attendedVersion)
-        let isTime = ContinuousClock.now - attendedAt >= Self.probeInterval
-        // Without a connection, somebody else makes the next one: nothing that waits in the journal waits for this.
-        guard isChanged || isTime, let connection, connection.isUsable else { return }
-        attendedAt = .now
-        let orders = presence.orders
-        let mustTell = isChanged || locks.version != orders.version || locks.lacks(orders)
-        guard mustTell || !locks.groups.isEmpty else { return }
-        attendedVersion = orders.version
+        guard let connection, connection.isUsable, let errand = databasePresence.due() else { return }
         do throws(PostgresError) {
             try patiently(connection) { () throws(PostgresError) in
-                if mustTell { try follow(orders, connection) }
-                for session in try sharedSessions.claim(in: locks.groups, connection) { presence.claimed(session) }
+                try databasePresence.attend(to: errand, connection)
             }
         } catch {
             if error.endsConnection { return failed(error, doing: "tell other daemons of this one") }
-            log.log(
-                level: "\(error)" == attendFailure ? .debug : .warning, "cannot tell other daemons of this one",
-                metadata: ["error": "\(error)"])
-            attendFailure = "\(error)"
+            databasePresence.failed(error)
         }
-    }
-
-    private func follow(_ orders: Presence.Orders, _ connection: Connection) throws(PostgresError) {
-        if process == nil { process = try connection.execute("SELECT pg_backend_pid()").int32(0, 0) }
-        let taken = try locks.follow(orders, run: runID, connection)
-        tell(try PresenceLocks.holders(ofSessions: taken, connection))
-        for leaving in orders.leaving {
-            presence.left(try locks.leave(leaving, connection), leaving)
-        }
-        try sharedSessions.record(orders.sessions.filter { locks.sessions.contains($0.key) }, connection)
-        for session in orders.adopted { try sharedSessions.finish(session, connection) }
-        presence.settled(adopted: orders.adopted)
-    }
-
-    /// Two daemons with one client id end each other's connections to the broker.
-    private func tell(_ found: [String: PresenceHolder]) {
-        // Numbers are used again: whoever holds nothing any more is forgotten.
-        formerProcesses.formIntersection(found.values.map(\.processID))
-        let others = found.filter { !formerProcesses.contains($0.value.processID) }
-        for (session, holder) in others where rivals[session] != holder {
-            log.error(
-                "another windrow uses this client id, and the broker gives it the session: each daemon needs a client_id of its own",
-                metadata: ["broker": "\(session)", "other": "\(holder)"])
-        }
-        for session in rivals.keys where others[session] == nil {
-            log.notice("no other windrow uses this client id any more", metadata: ["broker": "\(session)"])
-        }
-        rivals = others
-        presence.found(rivals: others)
     }
 
     private func probeIfDue() {
@@ -690,11 +630,7 @@ actor Dispatcher {
         catalog.forget()
         timeline = found
         connection = fresh
-        locks = PresenceLocks()
-        sharedSessions = SharedSessions(schema: database.schema)
-        attendedVersion = 0
-        if let process { formerProcesses.insert(process) }
-        process = nil
+        databasePresence.begin()
         askedAt = .now
         return fresh
     }

@@ -7,6 +7,8 @@ final class Handoff: Sendable {
         /// Consecutive batches that follow the last one taken. Empty unless `isLive`.
         var queue: [Journal.StoredBatch] = []
         var queuedBytes = 0
+        /// Bytes of batches that wait in memory; past it they are read back from the journal.
+        var byteLimit: Int
         /// The last position in the journal.
         var last: JournalPosition
         /// The queue ends at `last`: the next batch may be queued.
@@ -33,13 +35,15 @@ final class Handoff: Sendable {
         case stopped
     }
 
-    /// Bytes of batches that wait in memory; past it they are read back from the journal.
-    private let byteLimit: Int
     private let state: Monitor<State>
 
     init(last: JournalPosition, byteLimit: Int) {
-        self.byteLimit = byteLimit
-        state = Monitor(State(last: last))
+        state = Monitor(State(byteLimit: byteLimit, last: last))
+    }
+
+    /// What is queued already stays queued.
+    func setLimit(_ bytes: Int) {
+        state.withLock { $0.byteLimit = bytes }
     }
 
     /// What acceptance has just appended to the journal.
@@ -47,7 +51,7 @@ final class Handoff: Sendable {
         guard let last = batches.last else { return }
         state.withLock { state in
             let bytes = batches.reduce(0) { $0 + $1.batch.byteCount }
-            if state.isLive, state.queuedBytes + bytes <= byteLimit {
+            if state.isLive, state.queuedBytes + bytes <= state.byteLimit {
                 state.queue += batches
                 state.queuedBytes += bytes
             } else {

@@ -7,7 +7,7 @@ struct TimeRangeSet: Equatable, Sendable {
     func contains(_ timestamp: Timestamp) -> Bool {
         guard let last = ranges.last, timestamp <= last.last else { return false }
         if timestamp >= last.first { return true }
-        let place = firstRange { $0.last >= timestamp }
+        let place = ranges.partitioningIndex { $0.last >= timestamp }
         return ranges[place].contains(timestamp)
     }
 
@@ -21,23 +21,12 @@ struct TimeRangeSet: Equatable, Sendable {
             ranges[ranges.count - 1] = TimeRange(first: last.first, last: max(last.last, range.last))
             return
         }
-        let lower = firstRange { $0.last.microseconds + 1 >= range.first.microseconds }
-        let upper = firstRange { $0.first.microseconds > range.last.microseconds + 1 }
+        let lower = ranges.partitioningIndex { $0.last.microseconds + 1 >= range.first.microseconds }
+        let upper = ranges.partitioningIndex { $0.first.microseconds > range.last.microseconds + 1 }
         var union = range
         for touched in ranges[lower..<upper] {
             union = TimeRange(first: min(union.first, touched.first), last: max(union.last, touched.last))
         }
         ranges.replaceSubrange(lower..<upper, with: CollectionOfOne(union))
-    }
-
-    /// The index of the first range for which `isPast` holds, by bisection; `ranges.count` if there is none.
-    private func firstRange(where isPast: (TimeRange) -> Bool) -> Int {
-        var low = 0
-        var high = ranges.count
-        while low < high {
-            let middle = (low + high) / 2
-            if isPast(ranges[middle]) { high = middle } else { low = middle + 1 }
-        }
-        return low
     }
 }

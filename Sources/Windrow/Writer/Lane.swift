@@ -180,8 +180,8 @@ actor Lane {
         let timeout = session.isConnected ? min(untilFlush, Self.idleMoment) : untilFlush
         let taken = mailbox.wait(timeout: timeout) { mailbox -> [LaneWork]? in
             if mailbox.isRewinding { return [] }
-            // With nothing pending there is nothing to hurry.
-            if !hasPending { mailbox.isUrgent = false }
+            // With nothing to flush there is nothing to hurry.
+            if !hasPending, mailbox.work.isEmpty { mailbox.isUrgent = false }
             if !mailbox.work.isEmpty || mailbox.isStopping || mailbox.isUrgent {
                 defer { mailbox.work = [] }
                 return mailbox.work

@@ -13,13 +13,7 @@ struct LanePositions {
         lanes: Int, settled: JournalPosition = .start, _ connection: Connection
     ) throws(PostgresError) -> [JournalPosition] {
         try connection.transaction { () throws(PostgresError) in
-            let rows = try connection.execute(
-                "SELECT lane, position FROM \(schema.qualified("progress")) WHERE journal = $1 ORDER BY lane FOR UPDATE",
-                [.uuid(UUIDBytes(journal))])
-            var stored: [Int: JournalPosition] = [:]
-            for row in 0..<rows.count {
-                stored[Int(try rows.int32(row, 0))] = JournalPosition(try rows.int64(row, 1))
-            }
+            let stored = try stored(connection, locking: "ORDER BY lane FOR UPDATE")
             if Set(stored.keys) == Set(0..<lanes) { return (0..<lanes).map { stored[$0] ?? .start } }
 
             let lowest = max(stored.values.min() ?? .start, settled)
@@ -35,9 +29,11 @@ struct LanePositions {
     }
 
     /// What the database has, by lane.
-    func stored(_ connection: Connection) throws(PostgresError) -> [Int: JournalPosition] {
+    func stored(
+        _ connection: Connection, locking lock: String = ""
+    ) throws(PostgresError) -> [Int: JournalPosition] {
         let rows = try connection.execute(
-            "SELECT lane, position FROM \(schema.qualified("progress")) WHERE journal = $1",
+            "SELECT lane, position FROM \(schema.qualified("progress")) WHERE journal = $1 \(lock)",
             [.uuid(UUIDBytes(journal))])
         var stored: [Int: JournalPosition] = [:]
         for row in 0..<rows.count {

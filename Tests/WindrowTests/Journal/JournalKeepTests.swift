@@ -45,6 +45,25 @@ private func batch(points: Int) -> RecordBatch {
         #expect(waiting.count > 20)
     }
 
+    @Test("after a start, kept batches give way before PostgreSQL is reached, too")
+    func yieldsAfterStart() throws {
+        let folder = try TemporaryFolder()
+        do {
+            let journal = try open(folder)
+            let last = try #require(try journal.append((0..<20).map { _ in batch(points: 15_000) }).last)
+            try journal.keep(through: last)
+            journal.noteCommitted(through: last, lanes: [last])
+            try journal.close()
+        }
+        let journal = try open(folder)
+        #expect(journal.keptBytes > 4 << 20)
+        var waiting: [JournalPosition] = []
+        while journal.hasRoom { waiting += try journal.append([batch(points: 15_000)]) }
+        #expect(try journal.read(after: JournalPosition(20), byteLimit: .max).map(\.position) == waiting)
+        #expect(journal.keptBytes == 0)
+        #expect(waiting.count > 20)
+    }
+
     @Test("kept batches are told apart from those that wait, also after a rewind and a trim")
     func keptBytes() throws {
         let folder = try TemporaryFolder()

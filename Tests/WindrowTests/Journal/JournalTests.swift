@@ -80,10 +80,11 @@ private func letter(_ payload: String, reason: Rejection.Reason = .malformedJSON
         while journal.hasRoom { positions += try journal.append([batch(500)]) }
         #expect(journal.usedBytes <= 1 << 20)
         #expect(throws: JournalError.self) { _ = try journal.append([batch(60_000)]) }
-        // The file itself keeps to the bound as well.
-        let size = try #require(
-            try FileManager.default.attributesOfItem(atPath: folder.path + "/journal.sqlite")[.size] as? Int)
-        #expect(size <= 1 << 20)
+        // The file itself keeps to the bound as well, once it has what is in the write-ahead log.
+        let file = folder.path + "/journal.sqlite"
+        try DatabaseQueue(path: file).writeWithoutTransaction { _ = try $0.checkpoint(.truncate) }
+        let size = try #require(try FileManager.default.attributesOfItem(atPath: file)[.size] as? Int)
+        #expect(size > 1 << 19 && size <= 1 << 20)
 
         try journal.trim(through: positions[1])
         #expect(!journal.hasRoom, "a little room is not enough")
@@ -160,6 +161,17 @@ private func letter(_ payload: String, reason: Rejection.Reason = .malformedJSON
         #expect(kept.reduce(0) { $0 + $1.byteCount } <= 20_000)
         #expect(journal.deadLettersDropped == 31 - kept.count)
         #expect(kept.allSatisfy { $0.payload.count == 1000 })
+    }
+
+    @Test("a letter for which there is no room leaves the disk the room that emptying the journal needs")
+    func ballast() throws {
+        let folder = try TemporaryFolder()
+        let journal = try open(folder, maxDeadLetterBytes: 500)
+        let error = #expect(throws: JournalError.self) {
+            try journal.append(deadLetters: [(letter(String(repeating: "x", count: 1000)), "acknowledged")])
+        }
+        #expect(error?.kind == .full)
+        #expect(FileManager.default.fileExists(atPath: journal.ballast.path))
     }
 
     @Test("a payload longer than a mebibyte is kept up to there, with its length")

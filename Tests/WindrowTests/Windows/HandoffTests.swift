@@ -82,6 +82,18 @@ private func isReadJournal(_ next: Handoff.Next) -> Bool {
         #expect(positions(handoff.next(after: JournalPosition(5), timeout: .zero)) == [6])
     }
 
+    @Test("a bound that is lowered holds from the next batch on, and what is queued stays")
+    func otherBound() {
+        let size = stored(1, points: 10).batch.byteCount
+        let handoff = Handoff(last: .start, byteLimit: 4 * size)
+        _ = handoff.next(after: .start, timeout: .zero)
+        for position in Int64(1)...2 { handoff.offer([stored(position, points: 10)]) }
+        handoff.setLimit(2 * size)
+        handoff.offer([stored(3, points: 10)])
+        #expect(positions(handoff.next(after: .start, timeout: .zero)) == [1, 2])
+        #expect(isReadJournal(handoff.next(after: JournalPosition(2), timeout: .zero)))
+    }
+
     @Test("stopping lets through what is queued, then ends")
     func stops() {
         let handoff = Handoff(last: .start, byteLimit: 10_000)

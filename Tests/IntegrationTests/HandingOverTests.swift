@@ -124,10 +124,14 @@ import WindrowTestSupport
         // While it cannot be told whether others are in the group, the session is not ended.
         sandbox.freezePostgres()
         let (own, other) = ("client_id: \(twins.clientID(0))", "client_id: \(twins.root)-other")
+        // Another group: nothing that is published below goes to the session that is left behind.
+        let (group, otherGroup) = ("$share/\(twins.root)/", "$share/\(twins.root)-other/")
         try daemon.edit(own, to: other)
+        try daemon.edit(group, to: otherGroup)
         daemon.signal(SIGHUP)
         try daemon.waitUntilLogged("the session is given up")
         try daemon.edit(other, to: own)
+        try daemon.edit(otherGroup, to: group)
         daemon.signal(SIGHUP)
         try daemon.waitUntilLogged("stays subscribed while it is stopped")
         for process in sandbox.postgresProcesses() { kill(process, SIGCONT) }

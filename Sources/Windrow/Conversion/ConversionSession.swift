@@ -11,8 +11,6 @@ final class ConversionSession {
 
     /// How long a database that is away is waited for.
     var patience = Duration.seconds(300)
-    /// How long the lock is waited for: that of a command that was killed goes with what its backend still does.
-    private static let patienceForLock = Duration.seconds(3)
 
     /// - Parameter waits: is told why, when it has to wait.
     init(
@@ -87,21 +85,15 @@ final class ConversionSession {
     }
 
     private func lock(_ connection: Connection) throws {
-        let key = Parameter.text("windrow conversion \(access.schema.name)")
-        let deadline = ContinuousClock.now + Self.patienceForLock
-        while true {
-            let lock = try connection.execute("SELECT pg_try_advisory_lock(hashtextextended($1, 0))", [key])
-            if try lock.bool(0, 0) { return }
-            guard ContinuousClock.now < deadline else { break }
-            try pause(.milliseconds(200))
-        }
+        let name = "windrow conversion \(access.schema.name)"
+        if try connection.takeCommandLock(name) { return }
         let holders = try connection.execute(
             """
             SELECT pid FROM pg_locks, hashtextextended($1, 0) AS k
             WHERE locktype = 'advisory' AND granted AND objsubid = 1
                 AND classid = ((k >> 32) & 4294967295)::oid AND objid = (k & 4294967295)::oid
                 AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
-            """, [key])
+            """, [.text(name)])
         throw ConversionError.busy(holders.count > 0 ? " (process \(try holders.int32(0, 0)) of PostgreSQL)" : "")
     }
 }

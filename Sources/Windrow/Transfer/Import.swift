@@ -42,7 +42,7 @@ public final class Import {
     private let options: ImportOptions
     private let domain: Configuration.Domain
     private let rules: RowRules
-    private let identity: ImportIdentity?
+    let identity: ImportIdentity?
     private let report: (Report) -> Void
     private let resumes: (ImportSummary.Place) -> Void
     private let isInterrupted: () -> Bool

@@ -102,10 +102,8 @@ final class ImportDatabase {
         // Numbers of series that were made last may be others' there.
         guard self.timeline == nil || self.timeline == timeline else { throw OtherPast() }
         self.timeline = timeline
-        let lock = try fresh.execute(
-            "SELECT pg_try_advisory_lock(hashtextextended($1, 0))", [.text("windrow import \(uuid)")])
         // One's own lost connection may hold it for a while.
-        guard try lock.bool(0, 0) || again else {
+        guard try fresh.takeCommandLock("windrow import \(uuid)") || again else {
             throw TransferError(.usage, "another windrow import of the same file is under way")
         }
         connection = fresh

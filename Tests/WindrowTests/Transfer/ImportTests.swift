@@ -88,6 +88,24 @@ import WindrowTestSupport
         #expect(try fixture.progressRows() == 0)
     }
 
+    @Test("one import of a file at a time: a second one is refused, but for one that was killed a moment ago")
+    func alone() throws {
+        let fixture = try ImportFixture()
+        let file = try fixture.folder.write("node_id,tag,ts,v\n1,t,2023-01-01T12:00:00Z,1\n", to: "rows.csv")
+        let first = try fixture.task(file)
+        let uuid = try #require(first.identity).uuid
+        let other = try fixture.writer.connect()
+        try other.execute("SELECT pg_advisory_lock(hashtextextended($1, 0))", [.text("windrow import \(uuid)")])
+        #expect(throws: TransferError.self) { try first.run(skipping: nil, restarts: false) }
+        Thread { [conninfo = fixture.writer.conninfo, process = other.backendID] in
+            usleep(500_000)
+            let connection = try? Connection(conninfo, applicationName: "windrow tests")
+            _ = try? connection?.execute("SELECT pg_terminate_backend($1)", [.int4(process)])
+        }.start()
+        try fixture.task(file).run(skipping: nil, restarts: false)
+        #expect(try fixture.table().count == 1)
+    }
+
     @Test(
         "an import whose PostgreSQL loses what it had written goes on by itself from where PostgreSQL stands",
         arguments: [Overwrite.insert, .replaceWindow])

@@ -130,7 +130,8 @@ import WindrowTestSupport
                 do {
                     try other.script(
                         """
-                        BEGIN; LOCK TABLE windrow.progress IN EXCLUSIVE MODE;
+                        -- In the lanes' order, or PostgreSQL finds a deadlock.
+                        BEGIN; LOCK TABLE windrow.series, windrow.point, windrow.progress IN ACCESS EXCLUSIVE MODE;
                         UPDATE windrow.progress SET position = 0; DELETE FROM windrow.point; DELETE FROM windrow.series;
                         SELECT pg_terminate_backend(pid) FROM pg_stat_activity
                         WHERE datname = current_database() AND application_name LIKE 'windrow import%';

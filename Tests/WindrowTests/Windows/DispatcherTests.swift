@@ -18,15 +18,9 @@ import WindrowTestSupport
         let dispatching = fixture.startDispatcher()
         try waitUntil("the small ones are with the lane") { fixture.budget.used == 3 * work.cost }
         let writing = fixture.startLane()
-        defer {
-            fixture.dispatcher.stop()
-            fixture.lane.stop(within: .seconds(5))
-        }
+        defer { fixture.stop() }
         try fixture.waitUntilCommitted(JournalPosition(4))
-        fixture.dispatcher.stop()
-        await dispatching.value
-        fixture.lane.stop(within: .seconds(5))
-        await writing.value
+        await fixture.finish(dispatching, writing)
     }
 
     @Test("what PostgreSQL turns out to lack at a start is written once more, and nobody makes room of it any more")
@@ -35,18 +29,12 @@ import WindrowTestSupport
             holding: (0..<3).map { _ in WritingFixture.batch(points: 1) }, committed: true)
         #expect(fixture.journal.lastKept == JournalPosition(3))
         let dispatching = fixture.startDispatcher()
-        defer {
-            fixture.dispatcher.stop()
-            fixture.lane.stop(within: .seconds(5))
-        }
+        defer { fixture.stop() }
         try waitUntil("all of it waits") { fixture.journal.lastKept == .start }
         #expect(fixture.journal.keptBytes == 0)
         let writing = fixture.startLane()
         try fixture.waitUntilCommitted(JournalPosition(3))
-        fixture.dispatcher.stop()
-        await dispatching.value
-        fixture.lane.stop(within: .seconds(5))
-        await writing.value
+        await fixture.finish(dispatching, writing)
     }
 
     @Test("who rewinds gives up its connection where the lane that it waits for can have no other")
@@ -57,10 +45,7 @@ import WindrowTestSupport
         try fixture.writer.asSuperuser { try $0.script("ALTER DATABASE \(name) CONNECTION LIMIT 2") }
         fixture.handoff.wantRewind()
         let dispatching = fixture.startDispatcher()
-        defer {
-            fixture.dispatcher.stop()
-            fixture.lane.stop(within: .seconds(5))
-        }
+        defer { fixture.stop() }
         try waitUntil("the lane is told to drop what it has") { !fixture.lane.hasDropped(timeout: .zero) }
         try waitUntil("the dispatcher has the connection") {
             try fixture.writer.connection.execute(
@@ -79,9 +64,6 @@ import WindrowTestSupport
         connection.close()
         let writing = fixture.startLane()
         try waitUntil("the rewind is done") { !fixture.handoff.isRewindWanted }
-        fixture.dispatcher.stop()
-        await dispatching.value
-        fixture.lane.stop(within: .seconds(5))
-        await writing.value
+        await fixture.finish(dispatching, writing)
     }
 }

@@ -69,6 +69,20 @@ struct WritingFixture {
         Task.detached { [lane] in await lane.run() }
     }
 
+    /// Has both end.
+    func stop() {
+        dispatcher.stop()
+        lane.stop(within: .seconds(5))
+    }
+
+    /// In good order: what the dispatcher has given away is written.
+    func finish(_ dispatching: Task<Void, Never>, _ writing: Task<Void, Never>) async {
+        dispatcher.stop()
+        await dispatching.value
+        stop()
+        await writing.value
+    }
+
     func waitUntilCommitted(_ position: JournalPosition) throws {
         try waitUntil("batch \(position.number) is committed", timeout: .seconds(20)) {
             progress.committed(byLane: 0) >= position
